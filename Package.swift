@@ -1,7 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// Every folder under `Sources/hero` is a module. Imports only point down this list.
+/// Every folder under `Sources/hero` is a module, which imports only modules listed before it.
 let shims = "Sources/hero/Shims"
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -23,7 +23,7 @@ let package = Package(
   name: "hero",
   products: [
     .executable(name: "hero", targets: ["hero"]),
-    // For the fuzz targets, which are a package of their own.
+    // The fuzz targets, a separate package, use these libraries.
     .library(name: "HeroFormats", targets: ["Formats", "Text"]),
     .library(
       name: "HeroModules",
@@ -107,11 +107,11 @@ let package = Package(
         "Engine", "Formats", "Metrics", "CUDAEmulation", "TileEmulation", "CKernels", "CLMDB",
       ],
       path: "Tests/TestSupport"),
-    // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
+    // The tests' own driver and device, which run the CUDA backend without a GPU.
     .target(
       name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation",
       exclude: ["Libraries"]),
-    // The kernels for AMX on processors without it.
+    // An emulation of AMX, for its kernels on processors without it.
     .target(name: "TileEmulation", dependencies: ["CKernels"], path: "Tests/TileEmulation"),
     .target(
       name: "SearchTestSupport",

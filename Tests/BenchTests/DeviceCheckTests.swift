@@ -15,7 +15,7 @@ import Testing
     for row in rows { #expect(row.passes, "\(row.name): \(row.error) of \(row.tolerance)") }
   }
 
-  /// What is compared can differ.
+  /// The comparison detects differences.
   @Test func differencesAreSeen() throws {
     let cpu = try CPUBackend(threads: 1)
     let check = DeviceCheck(device: cpu, cpu: cpu, size: .small)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Bench
 
-/// Ranking of random videos, against what the formulas say of the numbers that it wrote.
+/// Rankings of random videos, checked by formula from the inputs that the bench wrote.
 struct EvaluationBenchTests {
   private static let model: ModelConfiguration = {
     var shape = EvaluationBench.headsOnly
@@ -45,7 +45,7 @@ struct EvaluationBenchTests {
     let results = try RetrievalResults(golden: folder.path("out/results.json"))
     #expect(results.rankings.map(\.ranking) == [.videoCorpusMoment, .singleVideoMoment, .video])
     #expect(results.rankings.allSatisfy { $0.queries.count == 60 })
-    // Each query's videos by exp(20 · cosine of the best frame).
+    // Each query ranks videos by exp(20 · the best frame's cosine).
     for (number, query) in try #require(results[.video]).enumerated() {
       let own = queries[16 * number..<16 * number + 16].map(Double.init)
       var (scores, row): ([Double], Int) = ([], 0)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bench
 
-/// What runs measured while they learnt.
+/// The measures of runs over the course of training.
 struct QualityCurvesTests {
   private let folder: TemporaryFolder
 
@@ -59,7 +59,7 @@ struct QualityCurvesTests {
     let plots = curves.plots(page: "Page")
     #expect(plots.map(\.name) == ["Page-VCMR_0.5-r1-updates.svg", "Page-VR_r1-updates.svg"])
     for (_, svg) in plots {
-      // Two thin lines and two means, of two points each that are marked.
+      // Two thin lines and two means have two points each; the means' points are marked.
       #expect(svg.components(separatedBy: "opacity").count == 3)
       #expect(svg.components(separatedBy: "<path class=\"l").count == 5)
       #expect(svg.components(separatedBy: "<circle").count == 5)

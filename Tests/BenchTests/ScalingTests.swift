@@ -8,7 +8,7 @@ import Testing
 
 @testable import Bench
 
-/// What the work costs as it grows, on a small model.
+/// The cost of the work as it grows, on a small model.
 struct ScalingTests {
   @Test func everythingGrows() throws {
     func part(_ layers: Int, vocabulary: Int? = nil) -> TransformerConfiguration {
@@ -29,18 +29,17 @@ struct ScalingTests {
       #expect(one.points.count == 2 && one.points.allSatisfy { $0.seconds > 0 && $0.memory > 0 })
       let operations = one.points.map(\.operations)
       switch one.axis {
-      // Packed videos cost what they cost alone.
+      // Packed videos cost the same as alone.
       case .batch: #expect(abs(Double(operations[1]) / Double(operations[0]) - 4) < 0.2, "\(one.name)")
-      // Attention over time makes longer videos cost more than their frames; an update's queries
-      // stay as they are.
+      // Temporal attention makes longer videos cost more than their frames; an update's queries
+      // stay the same.
       case .length: #expect(operations[1] > (one.name == "encode" ? 12 : 8) * operations[0], "\(one.name)")
       default: #expect(operations[0] == operations[1])
       }
     }
   }
 
-  /// An update that would take too long by what smaller ones took is left out, and told; videos are
-  /// encoded all the same.
+  /// An update predicted to take too long is skipped and reported, while videos are still encoded.
   @Test func whatTakesTooLongIsLeftOut() throws {
     let model = ModelConfiguration(
       cross: TransformerConfiguration(
@@ -104,8 +103,7 @@ struct ScalingTests {
         """)
   }
 
-  /// Well-formed, with every point inside of the picture, its axes named and a style for dark
-  /// pages.
+  /// Plots are well-formed XML with all points inside, named axes and a style for dark pages.
   @Test func thePlots() throws {
     let plots = report.plots(page: "Page")
     #expect(plots.map(\.name) == ["Page-batch.svg", "Page-corpus.svg"])

@@ -24,7 +24,7 @@ struct StepBenchTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// What a line of the bench tells; measuring the machine's peak takes longest.
+  /// A line of the bench reports the work; measuring the machine's peak takes longest.
   @Test(arguments: [BenchKind.finetune, .caption, .mfmNCE, .fom, .vsm]) func aLineTellsTheWork(
     kind: BenchKind
   ) throws {
@@ -34,7 +34,7 @@ struct StepBenchTests {
     let line = result.json
     #expect(line["kind"] == .string(kind.rawValue))
     #expect(line["precision"] == "fp32")
-    // Frames and tokens of the two sentences.
+    // The frames and tokens of the two sentences.
     #expect(line["real_tokens"] == 18)
     #expect(try #require(line["flops"]?.int) > 10_000)
     #expect(try #require(line["peak_memory"]?.int) > 0)
@@ -52,7 +52,7 @@ struct StepBenchTests {
     #expect(try bench.run(.finetune, batch: batch, steps: 1).json["moments_precision"] == "bf16")
   }
 
-  /// A device with memory of its own, of which it held so much.
+  /// A device with its own memory, which reports a peak.
   private final class Apart: ForwardingBackend, @unchecked Sendable {
     override var peakDeviceMemory: Int? { 12_345 }
   }
@@ -106,14 +106,15 @@ struct BenchHistoryTests {
     ]
     for json in lines { try BenchRecord(json: json).append(to: path) }
     #expect(try BenchRecord.read(path: path).map(\.json) == lines)
-    // A last line that an editor left open is closed first.
+    // A last line without a line break is ended first.
     let open = try folder.file("open.jsonl", lines[0].encoded())
     try BenchRecord(json: lines[1]).append(to: open)
     #expect(try BenchRecord.read(path: open).map(\.json) == lines)
   }
 
-  /// The newest commit's figures, in the order of the kinds, beside another program's on that
-  /// machine.
+  /// The table has the newest commit's figures in the order of the kinds.
+  ///
+  /// Another program's figures on the same machine stand beside them.
   @Test func theTableHasTheNewest() throws {
     let records = try [
       line("finetune", 9, commit: "old"), line("finetune", 20, program: "Other"),
@@ -161,7 +162,7 @@ struct BenchHistoryTests {
     #expect(error?.file == path && error?.place == "line 1")
   }
 
-  /// The README shows what the history holds.
+  /// The README's table matches the history.
   @Test func theREADMEsTableIsTheHistorys() throws {
     let root = SharedData.repository.path
     let table = try BenchTable(try BenchRecord.read(path: root + "/Benchmarks/history.jsonl"))

@@ -1,4 +1,4 @@
-// A driver, a compiler and a library of products that the tests put in the place of NVIDIA's.
+// The tests' replacements for NVIDIA's driver, compiler (NVRTC) and library of products (cuBLASLt).
 
 #include "CUDAEmulation.h"
 
@@ -23,32 +23,32 @@ enum { SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, NOT_READY = 600 };
 enum { MARGIN = 256 };
 
 struct Event {
-  // How often it was recorded, and how many of these marks were passed.
+  // How often the event was recorded, and how many of these marks its stream has passed.
   long recorded = 0, done = 0;
-  // Marks and waits for them that streams have not come to.
+  // Marks of the event, and waits for it, that are still queued on streams.
   long queued = 0;
   Stream *stream = nullptr;
   double milliseconds = 0;
 };
 
 std::map<uint64_t, size_t> blocks;
-// Of the calling thread: other tests use devices meanwhile.
+// Per thread, since other tests use devices at the same time.
 thread_local hero_cuda_emulation_counts counts;
 thread_local double product_milliseconds[3] = {1, 1, 1};
 thread_local bool proposes_last_first, copies_at_once;
-// Bytes of all blocks, now and at most.
+// Bytes of all blocks: the present total and its peak.
 uint64_t taken, most_taken;
 
 void wait(Stream *stream, const std::function<bool()> &enough);
 
-// What hero does not do while a graph is recorded.
+// Returns the stream of a call that hero must not make while a graph is recorded.
 Stream *own_stream(void *stream) {
   auto own = static_cast<Stream *>(stream);
   if (own->recorded) fail("a copy, an event, a wait or memory while a graph is recorded");
   return own;
 }
 
-// A device's memory is where somebody asked for it.
+// Fails unless the range lies within one allocated block.
 void check(uint64_t address, size_t bytes) {
   auto after = blocks.upper_bound(address);
   if (after == blocks.begin()) fail("a copy outside the device's memory");
@@ -84,7 +84,7 @@ int device_attribute(int *value, int attribute, int) {
 
 int device_memory(size_t *bytes, int) { return *bytes = size_t(8) << 30, SUCCESS; }
 
-// Whoever asks has a device of his own.
+// Every call gives another UUID, as if each caller had a device of its own.
 int device_uuid(char uuid[16], int) {
   static std::atomic<long> next{0};
   long number = next++;
@@ -158,7 +158,7 @@ int event_query(void *event) {
   return own->done == own->recorded ? SUCCESS : NOT_READY;
 }
 
-// Somebody who waits finds the device idle afterwards, or still at work.
+// Waits, and counts a stall if the stream has no work left afterwards.
 void wait(Stream *stream, const std::function<bool()> &enough) {
   counts.waits++;
   run(stream, enough);
@@ -173,7 +173,7 @@ int event_synchronize(void *event) {
   return SUCCESS;
 }
 
-// The mark of now: the event may be recorded again.
+// Waits for the mark that was recorded last, even if the event is recorded again later.
 int stream_wait(void *stream, void *event, unsigned) {
   Lock lock(device);
   check_context();
@@ -188,7 +188,7 @@ int stream_wait(void *stream, void *event, unsigned) {
 
 int default_pool(void **pool, int) { return *pool = &blocks, SUCCESS; }
 
-// What is set of the most bytes is 0: from then on they count anew.
+// Resets the peak of used bytes (attribute 8), which accepts only 0.
 int set_pool_attribute(void *, int attribute, void *value) {
   Lock lock(device);
   if (attribute == 4) return SUCCESS;
@@ -439,7 +439,7 @@ int preference_set(void *, int attribute, const void *, size_t bytes) {
   return bytes == wanted ? SUCCESS : INVALID_VALUE;
 }
 
-// Three algorithms, of which the last needs columns by eight.
+// The last of three algorithms needs a multiple of eight columns (`rows` of a column-major layout).
 constexpr uint64_t ALGORITHM = 0xA160000000000000;
 bool fits(uint64_t number, const Layout &out) { return number < 2 || (number == 2 && out.rows % 8 == 0); }
 
@@ -509,7 +509,7 @@ int multiply(void *, void *product, const void *alpha, const void *a, void *a_la
     own_stream->milliseconds += milliseconds;
     auto left = floats(a, la), right = floats(b, lb);
     std::vector<float> out(m * n);
-    // Column-major is row-major with the sides exchanged.
+    // A column-major product is the row-major product with its factors exchanged.
     hero_sgemm(how.transposed[1], how.transposed[0], n, m, inner, factor, right.data(), lb.rows, left.data(), la.rows, 0,
                out.data(), m);
     for (uint64_t j = 0; j < n; j++)

@@ -1,4 +1,4 @@
-// What CUDA C++ has and C++ does not, for the kernels' sources.
+// Defines for the kernels' sources what CUDA C++ adds to C++.
 #pragma once
 
 #include "fibers.h"
@@ -36,7 +36,7 @@ inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((unsigned lon
 
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 
-// Threads take turns, so nothing comes between a reading and its writing.
+// Threads are fibers that take turns, so a read and the write after it are atomic.
 inline int atomicAdd(int *at, int x) {
   int before = *at;
   *at += x;
@@ -52,8 +52,8 @@ inline int atomicMax(int *at, int x) {
 inline void __syncthreads() { wait_for_others(Barrier::block); }
 inline void __syncwarp() { wait_for_others(Barrier::warp); }
 
-// Hands `own` to the warp and returns the table of all lanes' values; two tables take turns, so
-// that nobody is overtaken.
+// Hands `own` to the warp and returns the table of all lanes' values. Two tables alternate, so that
+// a fast lane does not overwrite values that others still read.
 template <class T> inline const unsigned char (*exchange(const T &own))[32] {
   static_assert(sizeof(T) <= 32);
   Fiber *fiber = current_fiber;
@@ -92,7 +92,7 @@ inline void load_matrices(unsigned (&r)[4], const unsigned short *row, bool tran
                       : element(m, g, 2 * t) | element(m, g, 2 * t + 1) << 16;
 }
 
-// cp.async: a copy that is begun is done here when it is waited for, and not before.
+// cp.async: a copy takes place when it is waited for, and not before.
 inline void begin_copy(unsigned short *to, const unsigned short *from, bool isThere) {
   current_fiber->copies.push_back({to, isThere ? from : nullptr});
 }
@@ -105,8 +105,9 @@ inline void end_copies() {
   current_fiber->copies.clear();
 }
 
-// mma.m16n8k16 of bfloat16 by its definition: lane (g, t) holds of A rows g, g + 8 and of B column
-// g the elements 2 t, 2 t + 1, 2 t + 8, 2 t + 9, of D rows g, g + 8 and columns 2 t, 2 t + 1.
+// mma.m16n8k16 of bfloat16 by its definition. Lane (g, t) holds elements 2 t, 2 t + 1, 2 t + 8 and
+// 2 t + 9 of A's rows g and g + 8 and of B's column g. Of D it holds columns 2 t and 2 t + 1 of
+// rows g and g + 8.
 inline void mma(float *d, const unsigned *a, const unsigned *b) {
   struct Parts { unsigned a[4], b[2]; } own;
   std::memcpy(own.a, a, sizeof own.a);

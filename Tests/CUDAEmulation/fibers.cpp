@@ -55,7 +55,7 @@ void resume(Place &place) {
   if (!_setjmp(back)) _longjmp(place.there, 1);
 }
 
-// A new fiber goes to its first `leave`.
+// Adds a fiber, which runs until its first `leave`.
 void add_place() {
   auto place = std::make_unique<Place>();
   place->stack = std::make_unique<char[]>(STACK);
@@ -126,7 +126,7 @@ void run_grid(Index grid, Index block, unsigned shared_bytes, void (*kernel)(voi
   arguments = with;
   block_size = block;
   grid_size = grid;
-  // Every other launch has its blocks in the opposite order, on which nothing may depend.
+  // Every other launch runs its blocks in reverse, since no result may depend on their order.
   bool reversed = launches++ % 2 == 1;
   long blocks = (long)grid.x * grid.y * grid.z;
   for (long i = 0; i < blocks; i++) {

@@ -24,7 +24,7 @@ extern Fiber *current_fiber;
 extern Index current_block, block_size, grid_size;
 extern char *dynamic_shared;
 
-// Lets the others come to the same place.
+// Lets the other threads run until they reach the same barrier.
 void wait_for_others(Barrier barrier);
 
 // Runs a kernel over a grid.

@@ -1,6 +1,6 @@
 #pragma once
 
-// A kernel by its name: what runs one thread of it, and the size of its argument.
+// A kernel's name, the function that runs one of its threads, and the bytes of its argument.
 struct Kernel {
   const char *name;
   void (*body)(void *);

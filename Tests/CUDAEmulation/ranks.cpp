@@ -9,8 +9,8 @@
 
 using namespace emulation;
 
-// One operation of all ranks. It is done when all of them have come to it in their streams; whoever comes first does the other
-// ranks' work up to it, as devices go on though nobody waits for them.
+// A collective takes place once all ranks have reached it in their streams. The first rank to reach
+// it runs the others' streams up to it, as devices work on though nobody waits for them.
 namespace {
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 4, INVALID_USAGE = 5 };
@@ -44,7 +44,7 @@ struct Group {
 struct Rank {
   std::shared_ptr<Group> group;
   int rank;
-  // Operations asked for, and where each is queued.
+  // The number of collectives asked for, and the stream on which each is queued.
   long asked = 0;
   std::map<long, Stream *> open;
 };
@@ -134,7 +134,7 @@ void ask(Rank *own, const void *from, void *to, Call call, Stream *stream) {
   part.from = from, part.to = to, part.call = call, part.stream = stream;
   own->open[number] = stream;
   queue(stream, [own, number, meeting = meeting] {
-    // NCCL does a communicator's operations in their order, on whatever streams.
+    // NCCL runs a communicator's operations in order, whatever their streams.
     while (own->open.begin()->first < number) {
       long first = own->open.begin()->first;
       run(own->open.begin()->second, [=] { return own->open.count(first) == 0; });

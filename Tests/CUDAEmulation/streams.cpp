@@ -20,7 +20,7 @@ void queue(Stream *stream, std::function<void()> work) {
 void run(Stream *stream, const std::function<bool()> &enough) {
   const std::thread::id nobody, self = std::this_thread::get_id();
   if (stream->runner == self) fail("a stream waits for itself");
-  // Its work may be waiting for another rank, whose thread has the device meanwhile.
+  // The stream's work may wait for another rank, whose thread then holds the device.
   while (stream->runner != nobody && !enough()) moved.wait(device);
   if (enough()) return;
   stream->runner = self;
@@ -28,7 +28,7 @@ void run(Stream *stream, const std::function<bool()> &enough) {
     auto work = std::move(stream->work.front());
     stream->work.pop_front();
     work();
-    // Somebody may have waited for no more than this.
+    // Another thread may wait for no more than this piece of work.
     moved.notify_all();
   }
   stream->runner = nobody;

@@ -1,4 +1,4 @@
-// Work in the order in which it was asked for, done when somebody waits.
+// Streams queue work in order and do it when somebody waits.
 #pragma once
 
 #include <condition_variable>
@@ -13,28 +13,28 @@ namespace emulation {
 
 [[noreturn]] void fail(const std::string &what);
 
-// Work that is queued as one, again and again.
+// Work that is queued as a whole, any number of times.
 using Graph = std::deque<std::function<void()>>;
 
 struct Stream {
   std::deque<std::function<void()>> work;
-  // What takes the work in place of the stream, while a graph is recorded.
+  // The graph that takes the work while it is recorded, or nullptr.
   Graph *recorded = nullptr;
-  // What its products have taken, by their algorithms.
+  // The milliseconds that the stream's products have taken.
   double milliseconds = 0;
-  // Who does its work at the moment.
+  // The thread that runs the work at the moment.
   std::thread::id runner;
 };
 
-// Kernels and streams share one device: nobody else runs meanwhile.
+// The lock of the one device that kernels and streams share.
 extern std::recursive_mutex device;
-// Told where somebody may have waited for a stream or for another rank.
+// Notified where a thread may be waiting for a stream or another rank.
 extern std::condition_variable_any moved;
 using Lock = std::lock_guard<std::recursive_mutex>;
 
 void queue(Stream *stream, std::function<void()> work);
 
-// Does the stream's work till `enough`, or all of it. The device is locked, once.
+// Runs the stream's work until `enough` holds or none is left. The caller locks the device once.
 void run(Stream *stream, const std::function<bool()> &enough);
 
 }  // namespace emulation

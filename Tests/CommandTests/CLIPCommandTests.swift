@@ -6,7 +6,8 @@ import Testing
 
 @testable import Search
 
-/// `hero index --clip` and `hero search` without a trained model, on small videos and a small CLIP.
+/// `hero index --clip` and `hero search` without a trained model, with small videos and a small
+/// CLIP.
 @Suite(.ownThreads) struct CLIPCommandTests {
   private let own: OwnVideoIndex
 
@@ -60,14 +61,14 @@ import Testing
     #expect(list.errors.contains("made with the CLIP of"))
     #expect(try hero("index", "--check", "--output", own.index).output.contains("made with the CLIP of"))
 
-    // Such as a disk leaves that became full before the first video.
+    // A disk that fills up before the first video leaves such an index.
     let empty = own.folder.path("empty.index")
     try IndexWriter(path: empty, head: try IndexFile(path: own.index).head).commit()
     let none = try hero("search", "--index", empty, "a door")
     #expect(none.status == 1 && none.errors.contains("holds no videos"), "\(none.errors)")
   }
 
-  /// Moments become files, one whose video is gone is told; nothing is overwritten.
+  /// Moments are cut into files, a missing video is reported, and nothing is overwritten.
   @Test func momentsAreCutOut() throws {
     #expect(try index(words[0], words[1]).status == 0)
     try FileManager.default.removeItem(atPath: own.folder.path("v/sub/two.mkv"))
@@ -91,7 +92,8 @@ import Testing
     #expect(playlist.status == 2 && playlist.errors.contains("--cut"))
   }
 
-  /// Formats for other programs; one document holds one query, and several rows share a head.
+  /// Results come in other programs' formats: one document holds one query, several rows one
+  /// header.
   @Test func momentsGoOn() throws {
     let made = try index(words[0], words[1], "--json")
     #expect(try JSON.parse(made.output)["added"]?.int == 3, "\(made.errors)")
@@ -122,14 +124,14 @@ import Testing
     #expect(checked.status == 2 && checked.errors.contains("--json"))
   }
 
-  /// Neither another CLIP, nor a trained run, nor their flags.
+  /// An index refuses another CLIP, a trained run, and the flags of either.
   @Test func nothingIsMixed() throws {
     #expect(try index(words[0], words[1]).status == 0)
     for clip in ["openclip", "huggingface"] {
       let other = try index(words[0], words[1], clip: clip)
       #expect(other.status == 1 && other.errors.contains("another model"), "\(other.errors)")
     }
-    // Without the index its features are still of the other weights.
+    // Without the index, its stored features still belong to the other weights.
     try FileManager.default.removeItem(atPath: own.index)
     let kept = try index(words[0], words[1], clip: "openclip")
     #expect(kept.status == 1 && kept.errors.contains("other weights"), "\(kept.errors)")
@@ -151,7 +153,7 @@ import Testing
     }
   }
 
-  /// A trained run that reads CLIP's features beside SlowFast's.
+  /// A trained run that reads CLIP's features beside SlowFast's indexes videos.
   @Test func runsOfOtherFeaturesIndexVideos() throws {
     let other = try OwnVideoIndex(features: ("clip-vit_slowfast", 10))
     try other.add("plain.mp4", as: "one.mp4")

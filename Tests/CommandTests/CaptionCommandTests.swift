@@ -46,7 +46,7 @@ import Testing
       #expect(captions.contains { $0["descs"]?.array?.first?["desc"]?.string?.isEmpty == false })
       return try JSON.parse(run.output)
     }
-    // The same file, scored by itself, and handed on as it stands.
+    // `hero eval` scores the same file alike and copies it unchanged as the submission.
     let evaluation = try corpus.run([
       "eval", "--task", "tvc", "--predictions", "captions.jsonl", "--references", "corpus/ann/tvc_val.jsonl",
       "--submission", "submission.jsonl", "--json",
@@ -55,7 +55,7 @@ import Testing
     #expect(try rows("submission.jsonl") == rows("captions.jsonl"))
   }
 
-  /// What people wrote is as good as what people wrote; a table is the same figures for eyes.
+  /// Human captions get full scores against themselves, and the table shows the same figures.
   @Test func peoplesOwnCaptionsScoreFull() throws {
     let own = try rows("corpus/ann/tvc_val.jsonl").map { row -> String in
       var row = try #require(row.object)
@@ -67,7 +67,7 @@ import Testing
       "eval", "--task", "tvc", "--predictions", "own.jsonl", "--references", "corpus/ann/tvc_val.jsonl",
     ]
     let scores = try JSON.parse(try corpus.run(words + ["--json"]).output)
-    // BLEU's shares are off by the 1e-9 that coco-caption divides by lest it be 0.
+    // BLEU differs by the 1e-9 that coco-caption adds to its divisors.
     for name in ["Bleu_4", "ROUGE_L"] {
       #expect(abs(try #require(scores[name]?.double) - 100) < 1e-5, "\(name)")
     }

@@ -17,7 +17,7 @@ struct CatalogueTests {
     }.joined(separator: "\n")
   }
 
-  /// Every symbol that a module's page links is declared in it, in public.
+  /// A module's page links only public symbols that the module declares.
   @Test(arguments: modules) func linksLead(module: String) throws {
     let page = SharedData.repository.appendingPathComponent(
       "Sources/hero/\(module)/\(module).docc/\(module).md")

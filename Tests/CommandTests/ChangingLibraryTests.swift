@@ -5,15 +5,14 @@ import Testing
 
 @testable import Search
 
-/// A folder of videos that changes, indexed again by the same command.
+/// A folder of videos that changes and is indexed again by the same command.
 @Suite("A library that changes", .ownThreads)
 struct ChangingLibraryTests {
   private enum Change: CaseIterable {
     case add, replace, delete, rename, move, subtitle, silence, swap
   }
 
-  /// A video that is named itself is indexed with the subtitles named after it, and with none of
-  /// its neighbours.
+  /// A single video given by path is indexed with its own subtitles and none of its neighbors'.
   @Test func oneVideo() throws {
     let own = try OwnVideoIndex()
     for name in ["one.mp4", "other.mp4"] { try own.add("plain.mp4", as: name, mark: name) }
@@ -26,18 +25,18 @@ struct ChangingLibraryTests {
     #expect(videos.keys.map(\.text) == ["one"] && videos["one"]?.sentences.map(\.text) == ["this is one"])
   }
 
-  /// What cannot begin leaves no folder behind.
+  /// A run that cannot begin leaves no folder behind.
   @Test(arguments: ["empty", "v/one.mp4"]) func whatCannotBegin(_ kind: String) throws {
     let own = try OwnVideoIndex()
     try own.add("plain.mp4", as: "one.mp4")
     try OutputFolder.make(own.folder.path("empty"))
-    // No videos, or an index's name that is a video's.
+    // The folder has no videos, or the index has the name of a video.
     let output = kind == "empty" ? own.index : own.folder.path(kind)
     let run = try own.run("--videos", own.folder.path(kind == "empty" ? "empty" : "v"), to: output)
     #expect(run.status == 1 && !FileManager.default.fileExists(atPath: output + ".work"), "\(run.errors)")
   }
 
-  /// A second run beside one that fills the folder is told so, and changes nothing.
+  /// A second run on a folder that another run is filling fails and changes nothing.
   @Test func twoAtOnce() throws {
     let own = try OwnVideoIndex()
     try own.add("plain.mp4", as: "one.mp4")
@@ -53,7 +52,7 @@ struct ChangingLibraryTests {
     #expect(try own.videos().count == 1)
   }
 
-  /// Every kind of change in an order that a seed says: the index ends as one that is made afresh.
+  /// After every kind of change, in a seeded order, the index equals one made afresh.
   @Test(.timeLimit(.minutes(30))) func isWhatAFreshIndexHas() throws {
     let own = try OwnVideoIndex()
     var random = SeededNumbers(state: 1)
@@ -131,7 +130,7 @@ struct ChangingLibraryTests {
       #expect(try own.videos() == own.videos(fresh), "\(updated.output)")
       #expect(try own.videos().count == videos.count)
       let (one, two) = (try IndexFile(path: own.index), try IndexFile(path: fresh))
-      // What is encoded beside other videos may round otherwise in the last bit of a row.
+      // Batches of other videos may round the last bit of a row differently.
       let (mine, others) = (try rows(one), try rows(two))
       for (name, row) in mine {
         let other = try #require(others[name])
@@ -140,7 +139,7 @@ struct ChangingLibraryTests {
     }
   }
 
-  /// How a query fits each video's frames.
+  /// Returns the cosines of a query with each video's frames.
   private func rows(_ index: IndexFile) throws -> [Name: [Float]] {
     let unit = [Float](repeating: 1 / Float(index.head.width).squareRoot(), count: index.head.width)
     let videos = IndexedVideos(index)
@@ -151,7 +150,7 @@ struct ChangingLibraryTests {
   }
 }
 
-/// Numbers that a seed decides.
+/// A seeded random number generator.
 private struct SeededNumbers: RandomNumberGenerator {
   var state: UInt64
 
@@ -164,7 +163,7 @@ private struct SeededNumbers: RandomNumberGenerator {
   }
 }
 
-/// What `hero index --videos` keeps of videos and tells of their folder.
+/// What `hero index --videos` stores of videos and reports about their folder.
 @Suite("A folder of one's own videos", .ownThreads)
 struct OwnVideoTests {
   @Test func timesCountFromTheFilesBeginning() throws {
@@ -179,7 +178,7 @@ struct OwnVideoTests {
     #expect(videos["one"]?.frames == 1 && made.errors.contains("found as a whole: one"))
   }
 
-  /// Whatever a folder has is taken or told, and a folder of which nothing can be taken is an
+  /// Every file but a picture is indexed or reported, and a folder without a usable video is an
   /// error.
   @Test func whatIsPassedOverIsTold() throws {
     let own = try OwnVideoIndex()
@@ -200,7 +199,7 @@ struct OwnVideoTests {
     #expect(try other.run().status == 1)
   }
 
-  /// A damaged subtitle file is no reason to index without the track inside, nor to index nothing.
+  /// A damaged subtitle file does not keep its video, or the track inside it, out of the index.
   @Test func damagedSubtitles() throws {
     let own = try OwnVideoIndex()
     try own.add("forced.mkv", as: "clip.mkv")

@@ -3,12 +3,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `hero check` says of everything that a run reads and makes what it is.
+/// `hero check` names the kind of every file that a run reads or writes.
 @Suite(.ownThreads) struct CheckCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 
-  /// The corpus with a run and an index.
+  /// The corpus with a run and an index, made once.
   private static let whole = Result {
     let corpus = try SmallCorpus()
     corpus.folder.removeAtExit()
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  /// A text is no damaged checkpoint.
+  /// A text file is not taken for a damaged checkpoint.
   @Test func textOfAnUnknownKind() throws {
     let path = try folder.file("captions.xyz", "a line, so to say – and another\n")
     let checked = try HeroProcess("check", path)
@@ -63,8 +63,7 @@ import Testing
         "captions.xyz: is text, of a kind that its name does not tell"))
   }
 
-  /// A video with two tracks has two facts of one name; options may name no task, or stand under a
-  /// key of their own.
+  /// A video with two tracks has two facts of one name, and options may lack a task or be nested.
   @Test func factsOfOneNameAndOptions() throws {
     try FileManager.default.copyItem(
       atPath: Fixtures.path("Vision/subtitles.mkv"), toPath: folder.path("two.mkv"))
@@ -88,7 +87,7 @@ import Testing
     #expect(fact("features", of: try check("video_db/tv/resnet_slowfast_1.5")) == "16 numbers a frame")
     #expect(fact("rows", of: try check("corpus/ann/tvr_val.jsonl")) == "12")
     #expect(fact("split val", of: try check("txt_db/subtitles.db")) == "6 videos")
-    // Heads of pre-training take no part in this task.
+    // The heads of pre-training get no gradient in this task.
     let still = try #require(fact("1: without a gradient", of: try check("run")))
     #expect(still.wholeMatch(of: /[1-9][0-9]* of [0-9]+ arrays: .*/) != nil, "\(still)")
     #expect(still.contains("v_encoder.f_encoder.pooler.dense.weight"))
@@ -116,7 +115,7 @@ import Testing
       let checked = try HeroProcess(arguments: ["check", path, "tv.index"], folder: folder.root)
       #expect(checked.status == 1)
       #expect(checked.errors.contains(path) && checked.errors.contains(words), "\(path): \(checked.errors)")
-      // The rest is told.
+      // The other file is still reported.
       #expect(checked.output.contains("an index"))
     }
   }

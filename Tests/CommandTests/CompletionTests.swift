@@ -4,9 +4,9 @@ import Testing
 
 @testable import hero
 
-/// What the shells are told of the commands: `hero --generate-completion-script`.
+/// Shell completion: `hero --generate-completion-script`.
 @Suite(.ownThreads) struct CompletionTests {
-  /// What bash offers for the last word of a line, by the program's own script.
+  /// Returns what bash offers for the last word of a line, by the program's own script.
   private static func offers(_ words: [String], folder: String) throws -> Set<String> {
     let script = try HeroProcess("--generate-completion-script", "bash")
     try #require(script.status == 0, "\(script.errors)")
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  /// The shells that a machine has; bash is on all of them.
+  /// The installed shells; every machine has bash.
   private static let shells =
     ["bash"]
     + ["zsh", "fish"].filter { FileManager.default.isExecutableFile(atPath: "/usr/bin/\($0)") }

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `hero demo`, as short as it goes: it must run to its tables, not learn anything.
+/// `hero demo` at its shortest: it must print its tables, not learn anything.
 @Suite(.ownThreads) struct DemoCommandTests {
   @Test(.timeLimit(.minutes(30))) func everyTaskRunsToItsFigures() throws {
     let folder = try TemporaryFolder()
@@ -15,7 +15,7 @@ import Testing
         "tvqa",
         "violin", "msrvtt_video_only", "vlep", "yc2c", "--figures", "figures.json", "--compare", "bands.json",
       ], folder: folder.root)
-    // One band that any figure is in, and one that nothing reaches so soon.
+    // One band holds any figure, and the other is out of reach so soon.
     #expect(run.status == 1, "\(run.errors)")
     #expect(run.errors.contains("outside its band: tvc: captions, CIDEr. Find"))
     let figures = try JSON.read(path: folder.path("figures.json"))
@@ -32,7 +32,7 @@ import Testing
     for command in ["create-txtdb", "convert-videodb", "finetune", "pretrain", "eval", "caption"] {
       #expect(run.errors.contains("$ hero \(command) "), "\(command)")
     }
-    // The videos can be watched, beside what is found in them.
+    // The videos can be watched beside the search results.
     #expect(run.output.contains("hero serve --index demo/tvr.index"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("demo/videos")).count == 24)
     let found = try HeroProcess(

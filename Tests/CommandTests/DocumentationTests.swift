@@ -7,7 +7,7 @@ import Testing
 @testable import Training
 @testable import hero
 
-/// What README and Docs tell people to type.
+/// The commands that README and Docs show.
 @Suite(.ownThreads) struct DocumentationTests {
   @Test func everyPageOfATaskHasCommands() {
     let pages = DocumentedCommand.pages.filter { $0.hasPrefix("Docs/Tasks/") && !$0.hasSuffix("README.md") }
@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  /// Every command is one, and every flag of it is known to it.
+  /// Every command exists and knows every flag given to it.
   @Test(arguments: DocumentedCommand.all) func itParses(command: DocumentedCommand) throws {
     let parsed = try Hero.parseAsRoot(Program.dashed(command.words))
     switch parsed {
@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  /// Launchers and settings before a command do not hide it.
+  /// Launchers and environment variables before a command do not hide it.
   @Test func commandsOfSeveralProcessesAreFound() {
     #expect(
       DocumentedCommand.all.contains {
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  /// A configuration that the checkout ships is read with the flags; another is the reader's own.
+  /// Loads the options of a command, with its configuration file if the checkout ships it.
   private func load(_ options: ConfigArguments, task: RunTask?) throws -> RunConfiguration {
     let file = options.config.map { SharedData.repository.appendingPathComponent($0).path }
     let shipped = file.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
@@ -79,8 +79,9 @@ import Testing
     _ = try TrainingRun(configuration, log: RunLog())
   }
 
-  /// The pages of the tasks, each followed from its first command to its last on a corpus of a few
-  /// videos. Trainings are cut to two updates; all else runs as it stands.
+  /// The commands of each task's page run from first to last on a corpus of a few videos.
+  ///
+  /// Training stops after two updates; everything else runs unchanged.
   @Test(
     .timeLimit(.minutes(30)),
     arguments: DocumentedCommand.pages.filter { $0.hasPrefix("Docs/Tasks/") && !$0.hasSuffix("README.md") })

@@ -2,17 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A `hero` command of a page's code blocks.
+/// A `hero` command from a code block of a page.
 struct DocumentedCommand: CustomTestStringConvertible, Sendable {
-  /// Of the page, from the root of the checkout.
+  /// The page's path from the root of the checkout.
   let page: String
   let line: Int
-  /// What follows `hero`.
+  /// The words after `hero`.
   let words: [String]
 
   var testDescription: String { "\(page):\(line) hero \(words.joined(separator: " "))" }
 
-  /// README and everything under `Docs`.
+  /// README and all pages under `Docs`.
   static let pages: [String] = {
     let docs = SharedData.repository.appendingPathComponent("Docs").path
     let names = FileManager.default.enumerator(atPath: docs)?.compactMap { $0 as? String } ?? []
@@ -21,8 +21,9 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
 
   static let all = pages.flatMap { commands(of: $0) }
 
-  /// The commands of a page, in order: lines of blocks that are indented or fenced, joined where a
-  /// backslash ends them.
+  /// Returns the commands of a page in order, from indented and fenced blocks.
+  ///
+  /// A backslash at the end joins a line with the next.
   static func commands(of page: String) -> [DocumentedCommand] {
     let path = SharedData.repository.appendingPathComponent(page).path
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
@@ -34,10 +35,10 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
       guard isFenced || line.hasPrefix("    ") || pending != nil else { continue }
       var content = line.trimmingCharacters(in: .whitespaces)
       if pending == nil {
-        // What starts it stands before: settings of the environment, and MPI's launchers.
+        // Environment variables and MPI's launchers may precede the command.
         content = content.replacing(
           #/^([A-Z_]+=\S+ )*((mpirun|mpiexec|srun) ([^ ]+ )*?)?hero /#, with: "hero ")
-        // A list of modules has more than one space there.
+        // In a list of modules, more than one space follows "hero".
         guard content.hasPrefix("hero "), !content.hasPrefix("hero  ") else { continue }
         pending = (number + 1, "")
       }
@@ -54,7 +55,7 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
     return commands
   }
 
-  /// Every `make TARGET` of the pages, also of their sentences, with the page that names it.
+  /// Every `make TARGET` in the pages, in code or in sentences, with its page.
   static let makeTargets: [(page: String, target: String)] = {
     (pages + ["CONTRIBUTING.md"]).flatMap { page in
       let path = SharedData.repository.appendingPathComponent(page).path
@@ -64,7 +65,7 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
     }
   }()
 
-  /// The first word of every `hero …` that stands in a sentence.
+  /// The first word of every `hero …` in a sentence, with its page.
   static let namedInSentences: [(page: String, word: String)] = {
     pages.flatMap { page in
       let path = SharedData.repository.appendingPathComponent(page).path
@@ -73,7 +74,7 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
     }
   }()
 
-  /// Words as a shell takes them; comments end the line.
+  /// Splits text into words as a shell does; a comment ends the line.
   private static func shellWords(_ text: String) -> [String] {
     var words: [String] = []
     for word in text.split(separator: " ") {

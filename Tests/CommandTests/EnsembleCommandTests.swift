@@ -3,8 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Several runs evaluated together: `--ensemble`, VALUE's two streams, and the scores that are
-/// averaged.
+/// Several runs evaluated together: `--ensemble`, VALUE's two streams, and their averaged scores.
 @Suite(.ownThreads) struct EnsembleCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -64,7 +63,7 @@ import Testing
         "--video-only-model-dir", "video", "--sub-only-model-dir", "subtitles", "--save-logits", "both.pkl",
         "--checkpoint", "latest", "--submission", "answers.json",
       ], of: "tvqa_val")
-    // A stream is of a run that reads it.
+    // A stream needs a run that reads it.
     let swapped = try HeroProcess(
       arguments: [
         "eval", "--split", "val", "--query-txt-db", "txt_db/tvqa_val.db", "--checkpoint", "latest",
@@ -94,7 +93,7 @@ import Testing
       for (one, other) in paired(found, mean) { #expect(abs(one - other) < 1e-5) }
       #expect(abs(mean[try #require(answers[id]?.int)] - (mean.max() ?? 0)) < 1e-5)
     }
-    // A run with its copy is the run.
+    // An ensemble of a run and its copy gives the run's own results.
     try copy("video", to: "copy")
     _ = try eval(["--ensemble", "video", "copy", "--checkpoint", "latest"], of: "tvqa_val")
     let alone = try FileBytes.read(path: folder.path("video/results_val/results_4_all.json"))

@@ -9,7 +9,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// A ResNet of one bottleneck, one channel wide, in PyTorch's names.
+  /// Writes a ResNet of one bottleneck, one channel wide, with PyTorch's names.
   private func weights() throws -> String {
     var tensors: [(name: String, array: NDArray)] = []
     func add(_ name: String, _ norm: String, _ shape: [Int]) {
@@ -54,7 +54,7 @@ import Testing
     #expect(second.output.contains("0 videos in") && second.output.contains("1 were there"))
   }
 
-  /// Thousands of broken files are not a line each; the file of failures has all.
+  /// Of many broken files, standard error lists the first few and the failure file lists all.
   @Test func manyFailures() throws {
     for number in 0..<60 { _ = try folder.file("videos/broken\(number).mp4", "nothing") }
     let run = try HeroProcess(arguments: [
@@ -67,7 +67,7 @@ import Testing
     #expect(try JSON.read(path: folder.path("features/failed.json")).object?.keys.count == 60)
   }
 
-  /// Each process takes some of the videos; the first lists what failed anywhere.
+  /// Each process takes some of the videos, and the first lists the failures of all.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob)
     throws
   {
@@ -123,7 +123,7 @@ import Testing
     #expect(run.errors.contains("none.pth"))
   }
 
-  /// The reference's command line: a list of videos and files, its flags, weights behind a key.
+  /// The reference's command line works: a CSV list, its flags, and the weights after a key.
   @Test func theReferencesListIsTaken() throws {
     let weights = try weights()
     let csv = try folder.file(
@@ -156,7 +156,7 @@ import Testing
     #expect(try NPZ.shape(path: folder.path("deep/er/one.npz"), preferring: "features") == [1, 4])
     #expect(try JSON.read(path: folder.path("csv/info_failed.json")).object?.keys.count == 1)
 
-    // Rows as they are, computed anew where that is asked for.
+    // Rows without normalization, computed anew only with `--overwrite`.
     let raw = try HeroProcess(arguments: arguments + ["--l2_normalize", "0"], folder: folder.root)
     #expect(raw.status == 0 && raw.output.contains("0 videos in") && raw.output.contains("2 were there"))
     let anew = try HeroProcess(
@@ -174,7 +174,7 @@ import Testing
     #expect(refused.status == 1 && refused.errors.contains("video_path"))
   }
 
-  /// As moment_detr reads QVHighlights: folders, arrays, types and the queries' states.
+  /// Folders, arrays, types and query states follow the layout that moment_detr reads.
   @Test func qvHighlightsLayout() throws {
     let queries = try folder.file(
       "queries.jsonl",
@@ -198,7 +198,7 @@ import Testing
     for line in ["line 2", "line 3", "line 4"] { #expect(run.errors.contains(line), "\(run.errors)") }
     let file = folder.path("features/clip_features/plain.npz")
     let array = try NPZ.read(path: file, name: "features")
-    // Half of 3.2 seconds, at a picture every two seconds.
+    // 3.2 seconds at a frame every two seconds, rounded to two frames.
     #expect(array.shape == [2, 6] && array.type == .float16)
     #expect(throws: DataError.self) { try NPZ.read(path: file, name: "span") }
     let text = folder.path("features/clip_text_features/qid7803.npz")
@@ -218,8 +218,10 @@ import Testing
       again.status == 0 && again.output.contains("0 queries in") && again.output.contains("2 were there"))
   }
 
-  /// Rounded to 8 bits of mantissa (2⁻⁸) by each of some twenty results on the way, which add up at
-  /// most: 0.08 of the largest element.
+  /// Queries are encoded in the precision chosen for frames.
+  ///
+  /// About twenty results are each rounded to 8 bits of mantissa (2⁻⁸); in the worst case these
+  /// errors add up to 0.08 of the largest element.
   @Test func queriesTakeThePrecisionOfPictures() throws {
     let queries = try folder.file("queries.jsonl", #"{"qid": 7, "query": "a man opens a door"}"#)
     func pooled(_ precision: String) throws -> [Float] {
@@ -239,7 +241,7 @@ import Testing
     #expect(exact != rounded)
     #expect(paired(exact, rounded).allSatisfy { abs($0 - $1) <= 0.08 * largest })
     #expect(try pooled("auto") == rounded)
-    // Without such products, what is asked for is told not to be done.
+    // On a processor without bfloat16 products, the command reports that it computes in fp32.
     let without = try HeroProcess(
       arguments: [
         "extract-features", "--layout", "qvhighlights", "--output", folder.path("base"), "--clip",

@@ -3,11 +3,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What is written survives what happens to machines: every command is stopped at one write after
-/// the other, says why, and once it is run again has written the very bytes of a command that
-/// nothing happened to.
+/// Written files survive faults of the machine.
 ///
-/// A few of the writes of each command are taken; all of them with `HERO_FAULTS=all`.
+/// Every command is stopped at one write after another and says why. Run again, it writes the same
+/// bytes as a command without faults. The tests take a few writes of each command, or all with
+/// `HERO_FAULTS=all`.
 @Suite(.ownThreads) struct FaultTests {
   private let corpus: SmallCorpus
   private let faults: Faults
@@ -20,7 +20,7 @@ import Testing
     faults = try Faults(scratch: corpus.folder, folder: output)
   }
 
-  /// Commands that write, by a name for each.
+  /// The commands that write, by name.
   static let commands: [String: [String]] = [
     "finetune": [
       "finetune", "--config", "finetune.json", "--output-dir", "out/it", "--num-train-steps", "6",
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  /// What is there, but for what tells of the run itself: times, processes.
+  /// Returns the written files, without logs, locks and events, which differ from run to run.
   private func written() throws -> [String: Data] {
     var files: [String: Data] = [:]
     for case let name as String in try #require(FileManager.default.enumerator(atPath: output))
@@ -73,10 +73,10 @@ import Testing
     ])
   }
 
-  /// The same command again, going on where it can.
+  /// Runs the same command again, with `--resume` where it applies.
   private func again(_ arguments: [String]) throws {
     let resumes = FileManager.default.fileExists(atPath: "\(output)/it/log/hps.json")
-    // Killed after its last write, an evaluation has left its submission.
+    // An evaluation killed after its last write has left its submission.
     let replaces = arguments[0] == "eval" && FileManager.default.fileExists(atPath: "\(output)/it")
     try corpus.run(
       arguments + (resumes && arguments.contains("--config") ? ["--resume"] : [])
@@ -116,7 +116,7 @@ import Testing
     try clear()
     let remote = try faults.run(arguments, .network, from: corpus.folder.root)
     if ["create-txtdb", "convert-videodb"].contains(command) {
-      // liblmdb, which makes stores, maps them; whoever reads them does not.
+      // liblmdb maps the stores that it writes; hero's readers do not.
       #expect(remote.status == 1 && remote.errors.contains("use a local disk"), "\(remote.errors)")
     } else {
       #expect(remote.status == 0, "\(remote.errors)")
@@ -126,7 +126,7 @@ import Testing
 
   private func expectToldOfFullDisk(_ process: HeroProcess, _ call: Int) throws {
     guard process.status != 0 else {
-      // The log is no reason to stop a run, but its end is told.
+      // A failing log does not stop a run, but its end is reported.
       #expect(process.errors.contains("the log ends here"), "call \(call)")
       return
     }
@@ -138,8 +138,7 @@ import Testing
     )
   }
 
-  /// Stores that are removed, and others put in their place, while a run reads them: it reads on
-  /// what it has opened.
+  /// A run keeps reading the stores that it opened after they are removed and replaced.
   @Test(.timeLimit(.minutes(30))) func storesAreReplacedUnderARun() throws {
     let arguments = ["finetune", "--config", "finetune.json", "--output-dir"]
     try corpus.run(arguments + ["whole"])
@@ -159,7 +158,7 @@ import Testing
         atPath: corpus.folder.path("whole/\(weights)"), andPath: "\(output)/it/\(weights)"))
   }
 
-  /// A store that is cut short in its place while a run reads it: the run ends with its name.
+  /// A run whose store is truncated in place ends with an error that names the store.
   @Test(.timeLimit(.minutes(30))) func aStoreIsCutShortUnderARun() throws {
     let errors = Pipe()
     let process = try corpus.start(
@@ -186,7 +185,7 @@ import Testing
     try #require(process.isRunning)
   }
 
-  /// A mapped file that is cut short: the program ends with its name, and not by a signal.
+  /// A search whose mapped index is truncated ends with an error that names it, not by a signal.
   @Test func anIndexIsCutShortUnderASearch() throws {
     try train()
     try corpus.run(try #require(Self.commands["index"]))
@@ -195,7 +194,7 @@ import Testing
       ["search", "--index", "out/it", "--interactive"], errors: errors, output: output, input: input)
     let query = Data("a man\n".utf8)
     try input.fileHandleForWriting.write(contentsOf: query)
-    // Its first answer tells that it has the file open.
+    // The first answer shows that the program has opened the file.
     try #require(!output.fileHandleForReading.availableData.isEmpty)
     try #require(truncate(corpus.folder.path("out/it"), 0) == 0)
     try input.fileHandleForWriting.write(contentsOf: query)
@@ -206,7 +205,7 @@ import Testing
     #expect(said.contains("out/it: was cut short"), "\(said)")
   }
 
-  /// Videos whose features are no numbers are named when a store is made of them, and left out.
+  /// A store is made without the videos whose features are not finite, and they are named.
   @Test func featuresThatAreNoNumbersAreNamed() throws {
     let name = try #require(
       FileManager.default.contentsOfDirectory(
@@ -226,7 +225,7 @@ import Testing
     #expect(made.errors.contains("1 videos unreadable") || made.output.contains("1 videos unreadable"))
   }
 
-  /// A limit of file sizes is no full disk.
+  /// A file size limit is not reported as a full disk.
   @Test(arguments: [1, 8]) func aLimitOfFileSizesIsTold(kilobytes: Int) throws {
     let golden = SharedData.golden.path
     let words = [
@@ -240,7 +239,7 @@ import Testing
     #expect(process.status == 1 && process.errors.contains("ulimit -f"), "\(process.errors)")
   }
 
-  /// Where memory is short the program says so; OpenBLAS alone would try for ever.
+  /// The program reports that memory is short, where OpenBLAS alone would retry forever.
   @Test(.timeLimit(.minutes(30))) func tooLittleMemoryIsTold() throws {
     let arguments = try #require(Self.commands["finetune"]).joined(separator: " ")
     let process = try HeroProcess(

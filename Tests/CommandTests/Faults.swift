@@ -2,21 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The program among faults of the system, which `Tests/Faults/faults.c` causes: a full disk, a
-/// kill in the middle of a write, file systems that lack something, a clock that jumps.
+/// The program under system faults that `Tests/Faults/faults.c` causes.
+///
+/// They are a full disk, a kill during a write, limited file systems and a clock that jumps.
 struct Faults {
-  /// As `faults.c` names them.
+  /// The kinds of faults, as `faults.c` names them.
   enum Kind: String { case count, full, kill, readonly, network, clock }
 
   private let library: String
   private let report: String
-  /// What the fault is about.
+  /// The folder whose files meet the fault.
   let folder: String
 
-  /// Compiles the library that comes between the program and the system.
+  /// Compiles the library that intercepts the program's system calls.
   /// - Parameters:
-  ///   - scratch: for the library.
-  ///   - folder: only its files meet the fault; it must exist.
+  ///   - scratch: the folder of the library.
+  ///   - folder: the only folder whose files meet the fault; it must exist.
   init(scratch: TemporaryFolder, folder: String) throws {
     library = scratch.path("faults.so")
     report = scratch.path("calls.txt")
@@ -32,7 +33,8 @@ struct Faults {
   }
 
   /// Runs the program with a fault.
-  /// - Parameter call: of the calls that change files, the one that the fault begins with.
+  /// - Parameter call: the number of the call at which the fault begins, among those that change
+  ///   files.
   func run(_ arguments: [String], _ kind: Kind, call: Int = 0, from current: String) throws -> HeroProcess {
     try HeroProcess(
       arguments: arguments, folder: current,
@@ -42,7 +44,7 @@ struct Faults {
       ])
   }
 
-  /// How many calls change files while the program does this.
+  /// Returns the number of calls by which a command changes files.
   func calls(_ arguments: [String], from current: String) throws -> Int {
     let process = try run(arguments, .count, from: current)
     try #require(process.status == 0, "\(process.errors)")

@@ -4,9 +4,9 @@ import Testing
 
 @testable import hero
 
-/// Every flag of every command does something, and flags that would do nothing are refused.
+/// Every flag of every command has an effect, and a flag without one is refused.
 @Suite(.ownThreads) struct FlagTests {
-  /// Every property that a flag fills is used beside its declaration.
+  /// Every property that a flag fills is used outside its declaration.
   @Test func everyFlagIsRead() throws {
     let folder = SharedData.repository.appendingPathComponent("Sources/hero/Commands")
     let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
@@ -19,7 +19,7 @@ import Testing
       let declared = text.matches(of: #/@(?:Option|Flag|Argument|OptionGroup)\b[^@]*?\n?\s*var (\w+)/#)
       for property in declared.map({ String($0.1) }) {
         count += 1
-        // Groups of flags and parts of the demo are read in other files.
+        // Other files may read groups of flags and parts of the demo.
         let use = try Regex("(^|[^-\"\\w])\(property)(?![\\w:])")
         let isUsed = texts.values.contains { text in
           text.split(separator: "\n").contains { line in
@@ -33,7 +33,7 @@ import Testing
     #expect(count > 80)
   }
 
-  /// A line of words that is refused, with what the message names.
+  /// Command lines that are refused, each with a name that its message contains.
   private static let refused: [(words: String, named: String)] = [
     ("eval --query-txt-db a --output-dir b --batch-size 0", "--batch-size"),
     ("eval --query-txt-db a --output-dir b --split a/b", "--split"),
@@ -182,7 +182,7 @@ import Testing
     }
   }
 
-  /// Of a flag that is given twice the last counts, and that is said.
+  /// The last value of a repeated flag counts, and a warning says so.
   @Test func repetitionsAreTold() throws {
     let words = ["finetune", "--learning-rate", "1", "--seed=3", "--hard-neg-weight", "1", "--compressed-db"]
     let again = ["--learning-rate", "2", "--seed", "3", "--hard-neg-weights", "2", "--no-compressed-db"]
@@ -191,14 +191,14 @@ import Testing
       try CommandWords.repetitions(in: words + again).map { $0.split(separator: " ")[1] } == [
         "--compressed-db", "--hard-neg-weights", "--learning-rate",
       ])
-    // Values of these add up.
+    // Values of these flags accumulate.
     #expect(
       try CommandWords.repetitions(in: [
         "create-txtdb", "--annotation", "a", "--annotation", "b", "--output", "c", "--output", "d",
       ]) == ["warning: --output is given 2 times; the last counts"])
   }
 
-  /// A value below 0 is a value, whatever other flags look like.
+  /// A negative number is a value, although it looks like a flag.
   @Test func negativeNumbersAreValues() throws {
     let words = "caption --length-penalty -1 --nms-thd -1 --json -1 -- --beam -2".split(separator: " ")
     #expect(
@@ -209,7 +209,7 @@ import Testing
         == ["convert-videodb", "--clip-interval=-1.0"])
   }
 
-  /// Results that nobody gets are an error, and messages never get into a file.
+  /// Results that cannot be printed are an error, and messages never reach a file.
   @Test(arguments: [">/dev/full", ">&-"]) func resultsThatCannotBePrinted(redirection: String) throws {
     let run = try HeroProcess(
       executable: URL(fileURLWithPath: "/bin/sh"),
@@ -239,7 +239,7 @@ import Testing
     #expect(!finetune.contains("there is one process"))
   }
 
-  /// Nobody asked for a GPU.
+  /// Nothing mentions a missing GPU that nobody asked for.
   @Test func missingGPUsAreNotMentioned() throws {
     let folder = try TemporaryFolder()
     let run = try HeroProcess(

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// VALUE's fusion models through the commands, by the keys of their configurations.
+/// VALUE's fusion models in the commands, chosen by the keys of their configurations.
 @Suite(.ownThreads) struct FusionCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -70,7 +70,7 @@ import Testing
     #expect(try JSONLines.values(path: folder.path("captions.jsonl")).count == 1)
   }
 
-  /// What VALUE's fusion models cannot do is refused before anything is written.
+  /// Unsupported uses of VALUE's fusion models are refused before anything is written.
   @Test(.timeLimit(.minutes(30))) func refusals() throws {
     try writeModel("video_sub_feature_fusion", "add")
     let alone = try HeroProcess(

@@ -12,8 +12,8 @@ struct HeroProcess {
   }
 
   /// - Parameters:
-  ///   - executable: what runs the program, where it is not run by itself.
-  ///   - environment: added to this process's own.
+  ///   - executable: the program to start, such as a launcher of hero.
+  ///   - environment: variables added to this process's own.
   init(
     executable: URL = Self.binary, arguments: [String], folder: String = NSTemporaryDirectory(),
     environment: [String: String] = [:]
@@ -27,7 +27,7 @@ struct HeroProcess {
     process.standardOutput = output
     process.standardError = errors
     try process.run()
-    // Standard error is drained beside standard output: a full pipe would stop the program.
+    // A thread drains standard error in parallel: a full pipe would block the program.
     let collected = Collected()
     let reader = Thread { collected.finish(errors.fileHandleForReading.readDataToEndOfFile()) }
     reader.start()
@@ -37,7 +37,7 @@ struct HeroProcess {
     status = process.terminationStatus
   }
 
-  /// Beside the test bundle, where the build puts both.
+  /// The program, which the build puts beside the test bundle.
   static var binary: URL {
     var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     while folder.path != "/" {

@@ -4,15 +4,16 @@ import Testing
 
 @testable import Formats
 
-/// Commands over files that ask for much: each ends in little memory, with a word about the file,
-/// and keeps what is good.
+/// Commands on files that demand much memory.
+///
+/// Each command ends in little memory, names the file and keeps the good ones.
 @Suite(.ownThreads) struct HostileFileTests {
   private let folder: TemporaryFolder
   private static let corpus = SharedData.golden.appendingPathComponent("corpus").path
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// Runs the program with so much memory at most.
+  /// Runs the program under a limit of virtual memory.
   private func run(gigabytes: Double = 1.5, _ words: [String]) throws -> HeroProcess {
     let kilobytes = Int(gigabytes * 1_048_576)
     return try HeroProcess(
@@ -36,8 +37,7 @@ import Testing
     }
   }
 
-  /// An archive of a megabyte that inflates to one gigabyte, one that claims more than there is,
-  /// and a sparse array beside a good one.
+  /// Archives that inflate or claim too much, and a sparse array, do not harm a good video.
   @Test func bombsLeaveTheGoodVideos() throws {
     try store(features("good"), "good.npz")
     let zeros = [UInt8](repeating: 0, count: 80 << 20)
@@ -68,8 +68,7 @@ import Testing
     #expect(try JSON.read(path: folder.path("db/x/id2nframe.json")).encoded() == #"{"good":3}"#)
   }
 
-  /// A megabyte of cues at one time, of tags that never end, of an endless cue; the good file
-  /// beside them stays.
+  /// A megabyte of simultaneous cues, open tags or an endless cue does not harm a good file.
   @Test func subtitlesLeaveTheGoodVideos() throws {
     let many = 1 << 20
     func repeated(_ text: String) -> String { String(repeating: text, count: many / text.utf8.count) }
@@ -94,7 +93,7 @@ import Testing
       made.errors.contains("tags.vtt, line 3: it has more than 4000 bytes"), "\(made.errors.suffix(2000))")
   }
 
-  /// Predictions and references of some megabytes that are nothing but structure.
+  /// Predictions of some megabytes of bare structure are refused in little memory.
   @Test(arguments: [
     "[", "[],", "{\"a\":[]},", "{\"qid\":1,\"descs\":[]}\n", "1,", "\"\",", "{\"a\":1,\"a\":2},",
   ])

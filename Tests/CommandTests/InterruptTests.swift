@@ -7,7 +7,7 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// Whether a signal is in one of the process's sets, such as `SigCgt`, those that it catches.
+  /// Returns whether a signal is in a set of the process, such as `SigCgt`, the signals it catches.
   private func isIn(_ set: String, _ signal: Int32, _ process: Process) -> Bool {
     let status =
       (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
@@ -20,7 +20,7 @@ import Testing
 
   @Test(.timeLimit(.minutes(30)), arguments: [SIGINT, SIGTERM])
   func theSecondSignalEndsTheProgramAtOnce(signal: Int32) throws {
-    // Nobody ever writes to the pipe, so that the program waits in the middle of its work.
+    // Nobody writes to the pipe, so the program waits in the middle of its work.
     let pipe = folder.path("run.json")
     try #require(mkfifo(pipe, 0o600) == 0)
     let process = Process()
@@ -31,7 +31,7 @@ import Testing
     try process.run()
     while process.isRunning, !isIn("SigCgt", signal, process) { usleep(10_000) }
     kill(process.processIdentifier, signal)
-    // A second signal that came before the first was taken would be one with it.
+    // A second signal would merge with the first while that is still pending.
     while process.isRunning, isIn("ShdPnd", signal, process) { usleep(1_000) }
     #expect(process.isRunning)
     kill(process.processIdentifier, signal)

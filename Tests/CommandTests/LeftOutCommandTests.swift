@@ -4,8 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What of a split cannot be used is left out by name and told; the rest goes on, in training and
-/// in evaluation.
+/// Unusable items of a split are skipped by name and reported, in training and in evaluation.
 @Suite(.ownThreads) struct LeftOutCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -51,13 +50,12 @@ import Testing
     var queries = try rows("tvr_val")
     let bad = try #require(queries[0]["vid_name"]?.string)
     let stranger = try #require(try rows("tvr_train")[0]["vid_name"])
-    // Longer than the model's 200 positions; about a video of another split; about one that no
-    // store has.
+    // A query longer than the model's 200 positions, and one about a video of another split.
     let others = queries.indices.filter { queries[$0]["vid_name"]?.string != bad }.prefix(2)
     queries[others[0]]["desc"] = .string(String(repeating: "somebody waits ", count: 150))
     queries[others[1]]["vid_name"] = stranger
     try store(queries, "mixed")
-    // A row that the side files list and the store lacks.
+    // The side files list a row that the store lacks.
     let lengths = folder.path("txt_db/mixed.db/id2len.json")
     var listed = try #require(try JSON.read(path: lengths).object)
     listed["no row"] = 3
@@ -90,8 +88,7 @@ import Testing
     #expect(results["video2idx"]?.object?.count == 6)
   }
 
-  /// Most queries of a store are about another split's videos: said before anything is learnt, and
-  /// nothing is left behind.
+  /// A run without usable data fails before training and leaves nothing behind.
   @Test(.timeLimit(.minutes(30))) func whatAValidationLacksIsSaidAtTheStart() throws {
     let refused: [(arguments: [String], said: String)] = [
       (["--val-query-txt-db", "txt_db/none.db"], "none.db"),
@@ -114,8 +111,7 @@ import Testing
       ])
   }
 
-  /// What an earlier evaluation left stays, and what a command is asked to write is not written
-  /// over.
+  /// Results of an earlier evaluation stay, and no output overwrites a file.
   @Test(.timeLimit(.minutes(30))) func nothingIsWrittenOver() throws {
     try corpus.run(training + ["--output-dir", "run"])
     func eval(_ more: String...) throws -> HeroProcess {
@@ -129,7 +125,7 @@ import Testing
     let first = try FileBytes.read(path: results)
     let other = try eval("--nms-thd", "0.1")
     #expect(other.status == 0 && other.errors.contains("results_2_all.2.json"), "\(other.errors)")
-    // The same again is the file that is there.
+    // The same evaluation again reuses the file.
     #expect(try eval().status == 0)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("run/results_val")).count == 2)
     #expect(try FileBytes.read(path: results) == first)
@@ -153,8 +149,7 @@ import Testing
     #expect(try FileBytes.read(path: mine) != Array("mine".utf8))
   }
 
-  /// A weight that overflows changes no ranking: results are numbers, in the order of their
-  /// logarithms.
+  /// With a weight that overflows, results are finite logarithms in the right order.
   @Test(.timeLimit(.minutes(30))) func anyWeightOfVideos() throws {
     try corpus.run(training + ["--output-dir", "run"])
     let run = try corpus.run([
@@ -164,7 +159,7 @@ import Testing
     ])
     #expect(run.errors.contains("scores of VCMR and VR are logarithms"))
     let text = try String(contentsOfFile: folder.path("run/results_val/results_2_all.json"), encoding: .utf8)
-    // Foundation's reader knows neither NaN nor Infinity.
+    // Foundation's parser accepts neither NaN nor Infinity.
     let results = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     let rows = try #require(results["VCMR"] as? [[String: Any]])
     for row in rows {

@@ -1,14 +1,16 @@
 import Foundation
 import TestSupport
 
-/// Two hosts with a cable between them: network namespaces of this machine, each with a name of its
-/// own, so that launchers take them for machines and processes of the two meet over TCP only.
+/// Two hosts with a cable between them: network namespaces of this machine.
+///
+/// Each has its own host name, so launchers take them for machines and their processes meet over
+/// TCP only.
 final class MPIHosts {
   private let names: [String]
-  /// Either end of the cable.
+  /// The name of the interface at either end of the cable.
   private let end = "hero0"
   private let addresses = ["10.77.0.1", "10.77.0.2"]
-  /// Stands in for ssh.
+  /// A script that stands in for ssh.
   private let agent: String
 
   /// Whether this process may make namespaces.
@@ -23,7 +25,7 @@ final class MPIHosts {
     try HeroProcess(executable: URL(fileURLWithPath: "/usr/bin/env"), arguments: words).status
   }
 
-  /// - Parameter folder: where a script is left.
+  /// - Parameter folder: the folder for the scripts.
   init(_ folder: TemporaryFolder) throws {
     names = ["a", "b"].map { "hero-\(getpid())-\($0)" }
     let cases = zip(addresses, names).map { "\($0)) name=\($1) ;;" }.joined(separator: " ")
@@ -47,7 +49,7 @@ final class MPIHosts {
     try waitForTheCable()
   }
 
-  /// A cable takes a moment to be seen at both ends.
+  /// Waits until both ends see the cable.
   private func waitForTheCable() throws {
     for name in names {
       for _ in 0..<100 {
@@ -63,13 +65,12 @@ final class MPIHosts {
 
   func pullTheCable() throws { try Self.run(["ip", "-n", names[0], "link", "set", end, "down"]) }
 
-  /// What a host's processes wrote to standard error.
+  /// Returns what a host's processes wrote to standard error.
   func said(_ host: Int, in folder: TemporaryFolder) -> String {
     (try? String(contentsOfFile: folder.path("said-\(names[host])"), encoding: .utf8)) ?? ""
   }
 
-  /// A command line that starts the program on both hosts, `processes` together, by `launcher` on
-  /// the first.
+  /// Returns a command line that starts `processes` on both hosts by `launcher` on the first.
   func words(
     _ launcher: MPIJob.Launcher, executable: URL, processes: Int, _ arguments: [String],
     in folder: TemporaryFolder

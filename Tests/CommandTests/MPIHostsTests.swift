@@ -21,7 +21,7 @@ struct MPIHostsTests {
     process.arguments = try hosts.words(
       job.launcher, executable: job.executable, processes: 4, arguments, in: folder)
     process.currentDirectoryURL = URL(fileURLWithPath: folder.root)
-    // What the launcher itself has to say.
+    // The launcher's own output.
     let said = FileHandle(forWritingAtPath: try folder.file("launcher", ""))
     process.standardError = said
     process.standardOutput = said
@@ -46,9 +46,9 @@ struct MPIHostsTests {
         "\(launcher)\n\(hosts.said(0, in: folder))\n\(hosts.said(1, in: folder))", sourceLocation: location)
     }
     if job.launcher == .mpich {
-      // Over UCX's TCP, MPI_Finalize of MPICH 4.0.2 does not always come back, in a C program of
-      // its calls alone neither. The program ends without it after 10 s, when all is long written,
-      // and now and then the launcher takes that for a failure.
+      // Over UCX's TCP, MPI_Finalize of MPICH 4.0.2 sometimes hangs, even in a minimal C program.
+      // hero exits without it after 10 s, when everything is written. The launcher sometimes takes
+      // that for a failure.
       withKnownIssue("the launcher's status", isIntermittent: true) { ends(#_sourceLocation) }
     } else {
       ends(#_sourceLocation)
@@ -64,8 +64,10 @@ struct MPIHostsTests {
     }
   }
 
-  /// TCP would wait for a quarter of an hour. HERO_MPI_TIMEOUT is 3 s here, and MPI is given 5 s to
-  /// end the others.
+  /// After the cable is pulled, the ranks end with an error.
+  ///
+  /// TCP would wait for 15 minutes. HERO_MPI_TIMEOUT is 3 s here, and MPI has 5 s to end the
+  /// others.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func aCableIsPulled(job: MPIJob) throws {
     let hosts = try MPIHosts(folder)
     let process = try start(
@@ -88,12 +90,12 @@ struct MPIHostsTests {
       #expect(hosts.said(host, in: folder).contains("hero: error: rank"), "\(hosts.said(host, in: folder))")
     }
     for rank in ranks() { kill(rank, SIGKILL) }
-    // Launchers wait for the other host; a user would stop them.
+    // The launcher waits for the other host; a user would stop it.
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 
-  /// Processes of the run that still live.
+  /// Returns the ids of the run's processes that are still alive.
   private func ranks() -> [Int32] {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return entries.compactMap { Int32($0) }.filter { id in

@@ -2,15 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The program as several processes, under an MPI that this machine has.
+/// The program as several processes, under an installed MPI.
 struct MPIJob {
-  /// An installed MPI, by its launcher.
+  /// The MPI implementations, by launcher.
   enum Launcher: String, CaseIterable {
     case openMPI = "openmpi"
     case mpich
 
-    /// Its `mpirun`, by the name that Debian gives it beside others, or by the one that it has by
-    /// itself.
+    /// Its `mpirun`: Debian's name beside other MPIs, or the plain name.
     var executable: URL? {
       let names = ["mpirun.\(rawValue)", "mpirun"]
       for folder in (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") {
@@ -33,7 +32,7 @@ struct MPIJob {
   let launcher: Launcher
   let executable: URL
 
-  /// Those that this machine has. There is at least one: `Scripts/install-packages` sees to that.
+  /// The installed MPIs, at least one: `Scripts/install-packages` installs it.
   static let installed: [MPIJob] = {
     let plugins = HeroProcess.binary.deletingLastPathComponent().appendingPathComponent("lib").path
     let made = try? HeroProcess(
@@ -48,9 +47,9 @@ struct MPIJob {
   private var environment: [String: String] {
     [
       "HERO_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-      // More processes than cores: to Open MPI 4, and to 5.
+      // Open MPI 4 and 5 need these to run more processes than cores.
       "OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-      // Containers forbid processes to read one another's memory.
+      // Containers forbid processes to read each other's memory.
       "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     ]
   }
@@ -67,7 +66,7 @@ struct MPIJob {
   }
 
   /// Starts the program.
-  /// - Parameter said: a file for all that it and the launcher write.
+  /// - Parameter said: a file for the output of the program and its launcher.
   func start(
     _ processes: Int, _ arguments: [String], folder: String, said: FileHandle = .nullDevice
   ) throws -> Process {
@@ -78,7 +77,7 @@ struct MPIJob {
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardError = said
     process.standardOutput = said
-    // Threads of a test have signals blocked, which a launcher would inherit and hand nothing on.
+    // Test threads block signals; a launcher would inherit that and forward none.
     var (all, before) = (sigset_t(), sigset_t())
     sigfillset(&all)
     pthread_sigmask(SIG_UNBLOCK, &all, &before)

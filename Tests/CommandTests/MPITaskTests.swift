@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Every task by two and by four processes, against one that has the whole batch.
+/// Every task trained by two and four processes, against one process with the whole batch.
 @Suite(.serialized, .ownThreads) struct MPITaskTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -16,7 +16,7 @@ import Testing
     try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
   }
 
-  /// The command that trains a task; stores that it needs beside those of the corpus are made.
+  /// Returns the command that trains a task, and makes the stores that the task needs.
   private func command(_ task: String) throws -> [String] {
     let length = [
       "--num-train-steps", "\(Self.updates)", "--valid-steps", "\(Self.updates)", "--learning-rate", "1e-4",
@@ -51,7 +51,7 @@ import Testing
         "--gradient-accumulation-steps", "1", "--warmup-steps", "2",
       ] + length
     default:
-      // The corpus's own pre-training, of this one objective.
+      // The corpus's own pre-training, with this objective only.
       var settings = try JSON.read(path: folder.path("pretrain.json")).encoded()
       for (name, value) in [("tasks", "\"\(task)\""), ("ratio", "1")] {
         let start = try #require(settings.range(of: "\"\(name)\":["))
@@ -104,7 +104,7 @@ import Testing
         try #require(together.status == 0, "\(together.errors)")
         try expectSame(name, as: "alone")
       }
-      // With dropout, the same from run to run.
+      // With dropout, two runs give the same weights.
       let models = try ["once", "again"].map { run in
         let name = "\(job.launcher) \(run)"
         let process = try job.run(
@@ -118,7 +118,7 @@ import Testing
     if task == "tvqa" || task == "violin" { try answers(task, "alone") }
   }
 
-  /// A file of captions is the same whoever makes it.
+  /// Any number of processes writes the same captions.
   private func captions(_ run: String) throws {
     let arguments = [
       "caption", "--model-dir", run, "--ckpt-step", "\(Self.updates)", "--target-clip",
@@ -141,7 +141,7 @@ import Testing
     }
   }
 
-  /// So are the answers that are handed in, and the figures that are printed.
+  /// Any number of processes writes the same submission and prints the same figures.
   private func answers(_ task: String, _ run: String) throws {
     let arguments = [
       "eval", "--task", task, "--split", "val", "--query-txt-db", "txt_db/\(task)_val.db", "--output-dir",
@@ -161,8 +161,7 @@ import Testing
     }
   }
 
-  /// Processes read features together; the store and what lies beside it are those that one process
-  /// makes.
+  /// Processes that read features together make the same store and side files as one process.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func featureStore(job: MPIJob) throws {
     let features = folder.path("corpus/features/resnet_features")
     let files = try FileManager.default.subpathsOfDirectory(atPath: features).filter { $0.hasSuffix(".npz") }
@@ -185,7 +184,7 @@ import Testing
         #expect(found == expected, "\(file)")
       }
     }
-    // What one process refuses, several do.
+    // Several processes refuse what one process refuses.
     let again = try job.run(2, arguments + ["alone"], folder: folder.root)
     #expect(again.status != 0 && again.errors.contains("alone/tv"))
   }

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Several processes, started as their users start them, against one.
+/// Runs of several processes, started as users start them, against runs of one.
 @Suite(.serialized, .ownThreads) struct MPITests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -17,8 +17,9 @@ import Testing
     try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
   }
 
-  /// Where ranks share the batches of one process, weights are the same but for rounding; what is
-  /// measured of one checkpoint is the same, byte for byte.
+  /// Ranks that share one process's batches train the same weights up to rounding.
+  ///
+  /// An evaluation of one checkpoint is the same byte for byte.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func trainingAndEvaluation(job: MPIJob) throws
   {
     let settings = ["--num-train-steps", "8", "--valid-steps", "8", "--dropout", "0"]
@@ -48,18 +49,19 @@ import Testing
     #expect(divided == expected)
   }
 
-  /// A signal to the launcher stops all ranks after one update; the run goes on with the same ranks
-  /// to the last bit, and with others.
+  /// A signal to the launcher stops all ranks after the same update, and the run can be resumed.
+  ///
+  /// Resuming with the same ranks is bit-exact; other numbers of ranks work too.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func interruption(job: MPIJob) throws {
-    // Long enough for a launcher to hand a signal on.
+    // The run is long enough for a launcher to forward a signal.
     let arguments = [
       "finetune", "--config", "finetune.json", "--train-batch-size", "2", "--num-train-steps", "800",
       "--valid-steps", "800", "--save-steps", "20", "--output-dir",
     ]
     let whole = try job.run(2, arguments + ["whole"], folder: folder.root)
     try #require(whole.status == 0, "\(whole.errors)")
-    // Open MPI kills what still runs two seconds after Ctrl-C or SIGTERM, which is long enough for
-    // a model of this size.
+    // Open MPI kills what still runs two seconds after Ctrl-C or SIGTERM. A model of this size
+    // stops sooner.
     for (name, signal) in [("same", SIGUSR1), ("one", job.launcher == .openMPI ? SIGTERM : SIGINT)] {
       let process = try job.start(2, arguments + [name], folder: folder.root)
       let states = folder.path("\(name)/ckpt")
@@ -92,7 +94,7 @@ import Testing
     #expect(missing.errors.contains("hero: error: rank 0: nowhere"))
     let several = try job.run(2, ["create-txtdb", "--task", "tvr"], folder: folder.root)
     #expect(several.status != 0)
-    // Killed, a rank cannot say anything; the launcher does.
+    // A killed rank cannot say anything; the launcher does.
     let said = folder.path("said.txt")
     #expect(FileManager.default.createFile(atPath: said, contents: nil))
     let process = try job.start(
@@ -109,17 +111,17 @@ import Testing
     let killed = Date()
     if let last = ranks.last { kill(last, SIGKILL) }
     process.waitUntilExit()
-    // The launcher ends the other within moments; waiting for the dead would take a quarter of an
-    // hour.
+    // The launcher ends the other rank within moments. Waiting for the dead one would take 15
+    // minutes.
     #expect(Date().timeIntervalSince(killed) < 100)
     #expect(process.terminationStatus != 0)
     let words = try String(contentsOfFile: said, encoding: .utf8)
-    // Open MPI's words, those of MPICH, or the other rank's.
+    // The words of Open MPI, MPICH or the other rank.
     let causes = ["signal 9", "EXIT CODE: 9", "is gone"]
     #expect(causes.contains { words.contains($0) }, "\(words)")
   }
 
-  /// The processes below one, by what they are called.
+  /// Returns the descendants of a process that have a given name.
   private func children(named name: String, of root: Int32) throws -> [Int32] {
     var parents: [Int32: Int32] = [:]
     var named: [Int32] = []

@@ -4,14 +4,14 @@ import Testing
 
 @testable import hero
 
-/// The pages for `man`, held against what `--help` shows.
+/// The pages for `man`, compared with what `--help` shows.
 @Suite(.ownThreads) struct ManualTests {
   private static let pages: [String: String] = {
     let pages = (try? CommandDescription.program()).map(ManualPage.all(of:)) ?? []
     return Dictionary(uniqueKeysWithValues: pages.map { ($0.name, $0.text) })
   }()
 
-  /// A page as its reader sees it, but for spaces and lines.
+  /// Returns the plain text of a page, apart from spaces and line breaks.
   private static func plain(_ page: String) -> String {
     var text = page.replacing(/\\f[BIR]/, with: "").replacing("\\-", with: "-").replacing("\\&", with: "")
     for (name, sign) in [("aq", "'"), ("ga", "`"), ("ha", "^"), ("ti", "~"), ("dq", "\""), ("rs", "\\")] {
@@ -20,7 +20,7 @@ import Testing
     return text
   }
 
-  /// The names in the list of subcommands.
+  /// Returns the names in the list of subcommands.
   private static func commands() throws -> [String] {
     let help = try HeroProcess("--help").output
     let list = help.split(separator: "SUBCOMMANDS:").last ?? ""
@@ -37,7 +37,7 @@ import Testing
     for command in commands { #expect(page.contains("\nhero-\(command)(1)\n")) }
   }
 
-  /// Every flag and every value that a command's help names.
+  /// A page has every flag and every value that its command's help names.
   @Test func everyOptionIsInItsPage() throws {
     for command in try [""] + Self.commands() {
       let help = try HeroProcess(arguments: (command.isEmpty ? [] : [command]) + ["--help"]).output
@@ -46,8 +46,8 @@ import Testing
       let flags = Set(help.matches(of: /(?:^|[\s\[(])(--?[a-z][a-z0-9-]*)/).map { String($0.1) })
       #expect(flags.contains("--help") && flags.contains("-h"))
       for flag in flags { #expect(words.contains(flag), "\(command): \(flag)") }
-      // A usage has them behind a flag or alone, a long one "<options>" for all; a discussion may
-      // have others in names of files.
+      // The usage names the values, with "<options>" for all flags if it is long. A discussion may
+      // have others in file names.
       let usage = help.split(separator: "USAGE: ").last?.prefix { $0 != "\n" } ?? ""
       for value in Set(usage.matches(of: /<([a-z0-9-]+)>/).map({ String($0.1) }))
       where !["subcommand", "options"].contains(value) {
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  /// What the help says in a sentence stands in the page as one.
+  /// A page keeps the sentences of a help's discussion whole.
   @Test func discussionsAreWhole() throws {
     let finetune = Self.plain(Self.pages["hero-finetune"] ?? "")
     #expect(finetune.contains("\n.SS \"Losses\"\n"))
@@ -76,7 +76,7 @@ import Testing
 
   private static let groff = URL(fileURLWithPath: "/usr/bin/groff")
 
-  /// groff finds nothing to warn of in any page, and shows the options.
+  /// groff warns of nothing in any page, and shows the page.
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: groff.path), "groff is not installed"))
   func pagesAreWellFormed() throws {
     let folder = try TemporaryFolder()
@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  /// What groff warns of is told: the test above can fail.
+  /// groff reports an error in a page, so the test above can fail.
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: groff.path), "groff is not installed"))
   func groffWarns() throws {
     let folder = try TemporaryFolder()

@@ -6,29 +6,28 @@ import Testing
 
 @testable import Search
 
-/// A folder of videos, networks of a few channels and a small model: what `hero index --videos`
-/// needs.
+/// The inputs of `hero index --videos`: a folder of videos, small networks and a small model.
 struct OwnVideoIndex {
   let model: SmallModel
   var folder: TemporaryFolder { model.folder }
   var index: String { folder.path("own.index") }
 
-  /// - Parameter features: what the run's features are called, and their width.
+  /// - Parameter features: the name of the run's features, and their width.
   init(features: (version: String, width: Int) = ("resnet_slowfast", 8)) throws {
     model = try SmallModel(features: features)
     try Safetensors.write(path: folder.path("resnet.safetensors"), tensors: Self.resnet)
     try Safetensors.write(path: folder.path("slowfast.safetensors"), tensors: Self.slowfast)
   }
 
-  /// Copies a fixture of Vision's into the folder, with bytes behind it that no reader of its
-  /// container minds.
+  /// Copies a fixture of Vision's into the folder, with trailing bytes that its container's readers
+  /// ignore.
   func add(_ fixture: String, as name: String, mark: String? = nil) throws {
     var bytes = try Fixtures.bytes("Vision/\(fixture)")
     if let mark, fixture.hasSuffix(".mp4") {
       let size = 8 + mark.utf8.count
       bytes += [0, 0, UInt8(size >> 8), UInt8(size & 255)] + Array("free".utf8) + Array(mark.utf8)
     } else if let mark {
-      // Matroska's element Void.
+      // An element Void of Matroska.
       bytes += [0xEC, 0x80 | UInt8(mark.utf8.count)] + Array(mark.utf8)
     }
     let path = folder.path("v/\(name)")
@@ -49,7 +48,7 @@ struct OwnVideoIndex {
       ] + more, folder: folder.root, environment: environment)
   }
 
-  /// The videos that an index has, by their names, without the times of their files.
+  /// Returns the videos of an index by name, without the times of their files.
   func videos(_ path: String? = nil) throws -> [Name: IndexedVideo] {
     let index = try IndexFile(path: path ?? self.index)
     let videos = try (0..<index.count).map { number in
@@ -60,7 +59,7 @@ struct OwnVideoIndex {
     return Dictionary(uniqueKeysWithValues: videos)
   }
 
-  /// What is said in a video of the index.
+  /// Returns the subtitles of a video in the index.
   func said(_ name: String) throws -> [String]? { try videos()[Name(name)]?.sentences.map(\.text) }
 
   // MARK: Networks, 4 wide each
@@ -69,7 +68,7 @@ struct OwnVideoIndex {
     _ name: String, _ norm: String, _ shape: [Int]
   ) -> [(name: String, array: NDArray)] {
     let count = shape.reduce(1, *)
-    // Means more or less, so that nothing grows from layer to layer.
+    // The weights are roughly means, so that activations do not grow from layer to layer.
     let inputs = Float(shape.dropFirst().reduce(1, *))
     let values = (0..<count).map { place in
       let spread = Float((place * 7919 + name.utf8.count * 31) % 17) / 17

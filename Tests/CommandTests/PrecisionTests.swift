@@ -3,11 +3,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `--precision` on a processor that multiplies bfloat16, or is told to compute in it all the same.
+/// `--precision` on a processor with bfloat16 products, or one that emulates them.
 @Suite(.ownThreads) struct PrecisionTests {
   private static let emulation = ["HERO_EMULATE_BF16": "1"]
 
-  /// A run in bf16 learns, says so in its folder, repeats to the last bit and goes on in bf16 only.
+  /// A run in bf16 records its precision, repeats bit for bit and resumes in bf16 only.
   @Test(.timeLimit(.minutes(30))) func aRunKeepsItsPrecision() throws {
     let corpus = try SmallCorpus()
     func hero(_ arguments: [String], _ precision: String) throws -> HeroProcess {
@@ -39,7 +39,7 @@ import Testing
     #expect(resumed.status == 0, "\(resumed.errors)")
   }
 
-  /// A trained model is evaluated in int8, the same in every run; nothing trains in it.
+  /// int8 evaluates a trained model reproducibly, and does not train.
   @Test(.timeLimit(.minutes(30))) func int8EncodesAndDoesNotTrain() throws {
     let corpus = try SmallCorpus()
     func hero(_ arguments: [String]) throws -> HeroProcess {
@@ -70,8 +70,8 @@ import Testing
     try anIndexSaysItsPrecision(corpus)
   }
 
-  /// What int8 encoded does not mix with other rows, and is told beside queries in another
-  /// precision.
+  /// Checks that rows in int8 mix with no others, and that queries in another precision are
+  /// reported.
   private func anIndexSaysItsPrecision(_ corpus: SmallCorpus) throws {
     func hero(_ arguments: [String], _ precision: String) throws -> HeroProcess {
       try HeroProcess(
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  /// Kernels go by their names; those that the processor lacks are refused.
+  /// Kernels are chosen by name, and a name that the processor lacks is refused.
   @Test func kernelsAreNamed() throws {
     let names = KernelSets.all.map { String(cString: $0.name) }
     for name in names + ["amx", "sse9"] {
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  /// Settings that cannot be followed are refused by commands that open no device, too.
+  /// Commands refuse invalid settings, even commands that open no device.
   @Test(arguments: [("HERO_KERNELS", "sse9"), ("HERO_NUM_THREADS", "all"), ("HERO_NUM_THREADS", "1000000")])
   func wrongSettingsAreRefusedEverywhere(name: String, value: String) throws {
     let refused = try HeroProcess(arguments: ["check", "/"], environment: [name: value])
@@ -125,7 +125,7 @@ import Testing
     #expect(help.status == 0)
   }
 
-  /// What a processor cannot do is refused with the way out; `auto` takes what it can.
+  /// A precision that the processor lacks is refused with a cure, and `auto` takes one it has.
   @Test func whatIsMissingIsSaid() throws {
     let base = ["HERO_KERNELS": "base"]
     let batch = try TemporaryFolder()

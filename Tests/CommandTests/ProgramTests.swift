@@ -23,8 +23,9 @@ import Testing
     }
   }
 
-  /// The help is 80 columns wide where a terminal does not say otherwise: a longer line of an
-  /// example is broken, and what is copied from there is two commands.
+  /// Examples in the help fit 80 columns, so that they can be copied as one command.
+  ///
+  /// The help is 80 columns wide unless a terminal says otherwise, and breaks longer lines.
   @Test func examplesOfTheHelpCanBeCopied() throws {
     var lines = 0
     func check(_ command: any ParsableCommand.Type) {

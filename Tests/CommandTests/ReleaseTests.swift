@@ -2,8 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The lists of what a release is made of. `Scripts/check-release` looks at a whole one, whose
-/// build takes minutes.
+/// The lists of a release's parts.
+///
+/// `Scripts/check-release` checks a whole release, whose build takes minutes.
 @Suite(.ownThreads) struct ReleaseTests {
   private static let tools = ["/usr/bin/python3", "/usr/bin/dpkg-query", "/bin/bash"]
   private static let hasTools = tools.allSatisfy(FileManager.default.isExecutableFile(atPath:))
@@ -15,7 +16,7 @@ import Testing
       environment: ["SOURCE_DATE_EPOCH": "1700000000"])
   }
 
-  /// A folder like a release's, of a program and one library.
+  /// Makes a folder like a release's, with a program and one library.
   private static func makeRelease(at folder: String) throws {
     let files = FileManager.default
     for name in ["bin", "lib", "share/hero", "share/doc"] {
@@ -54,7 +55,7 @@ import Testing
     }
     #expect(text.contains("\"commit 0123abc\""))
 
-    // Whatever is wrong with it is told.
+    // Every defect is reported.
     func damaged(_ complaint: String, by damage: () throws -> Void) throws {
       try FileManager.default.removeItem(atPath: release)
       try Self.makeRelease(at: release)
@@ -80,7 +81,7 @@ import Testing
     }
   }
 
-  /// A library that no licence is known of stops a release.
+  /// A library without a known license stops a release.
   @Test(.enabled(if: hasTools, "Python or dpkg is not installed"))
   func aLibraryOfNoPackageStopsARelease() throws {
     let run = try Self.run("owning-package", "libnothing-of-the-kind.so.1")

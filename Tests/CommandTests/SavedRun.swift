@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension AdamRun {
-  /// What a run has saved after an update.
+  /// Reads the training state that a run saved after an update.
   init(folder: String, step: Int) throws {
     self.init(weights: [:], first: [:], second: [:])
     let state = try Safetensors.read(path: "\(folder)/ckpt/state_step_\(step).safetensors")
@@ -15,7 +15,7 @@ extension AdamRun {
       default: second[parameter] = array.floats()
       }
     }
-    // The weights that are handed on are those of the state.
+    // The checkpoint has the weights of the state.
     let model = try Safetensors.read(path: "\(folder)/ckpt/model_step_\(step).safetensors")
     for (name, array) in model.tensors { #expect(weights[name] == array.floats(), "\(name)") }
     #expect(model.tensors.count == weights.count && !weights.isEmpty)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("From videos to moments, by the program itself", .ownThreads)
 struct SearchCommandTests {
-  /// An index of an older version says why it is slow, and what helps.
+  /// An index of an older version is reported as slow, with the cure.
   @Test(arguments: ["--list", "--check"]) func olderCodesAreTold(_ flag: String) throws {
     let old = try HeroProcess("index", flag, "--output", Fixtures.path("Search/version2.index"))
     #expect(old.errors.contains("frames have codes of an older version"), "\(old.errors)")
@@ -22,7 +22,7 @@ struct SearchCommandTests {
       ])
     }
     try theRunGoesOn(corpus)
-    // Subtitles as players have them, for half of the videos.
+    // Half of the videos get subtitle files as players have them.
     let rows = try String(
       contentsOfFile: corpus.folder.path("corpus/ann/tv_subtitles.jsonl"), encoding: .utf8)
     for row in try rows.split(separator: "\n").prefix(18).map({ try JSON.parse(String($0)) }) {
@@ -66,7 +66,7 @@ struct SearchCommandTests {
     #expect(
       moments.count == 3 && moments.allSatisfy { ($0["end"]?.double ?? 0) > ($0["start"]?.double ?? 0) })
     #expect(try corpus.run(search + ["a", "man", "walks"]).output.contains("said there"))
-    // Options of the run stand anywhere, each with its own words.
+    // The run's options may stand anywhere, each followed by its values.
     for words in [
       ["--nms-thd=-1", "a man"], ["--nms-thd", "-1", "a man"], ["a", "--nms-thd", "-1", "man"],
     ] {
@@ -81,7 +81,8 @@ struct SearchCommandTests {
     #expect(try HeroProcess(arguments: search, folder: corpus.folder.root).status == 2)
   }
 
-  /// A run is described in its folder; a folder in the Hub's layout stands for it.
+  /// Checks that a run has a model card, and that its export in the Hub's layout starts another
+  /// run.
   private func theRunGoesOn(_ corpus: SmallCorpus) throws {
     let files = FileManager.default
     func text(_ name: String) throws -> String {
@@ -99,7 +100,7 @@ struct SearchCommandTests {
       arguments: ["export", "--output-dir", "run1", "--format", "hub", "--output", "hub"],
       folder: corpus.folder.root)
     #expect(again.status == 1)
-    // A person's own card stays, in a run that begins from the folder and takes its shape from it.
+    // A user's own card stays, in a run that takes its weights and shape from the exported folder.
     try files.createDirectory(atPath: corpus.folder.path("run3"), withIntermediateDirectories: true)
     _ = try corpus.folder.file("run3/README.md", "mine")
     var settings = try #require(try JSON.parse(try text("finetune.json")).object)

@@ -4,9 +4,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A few synthetic videos, converted by the program itself, and settings of runs that take seconds.
+/// A few synthetic videos, converted by hero itself, with configurations of runs that take seconds.
 ///
-/// The corpus is made once in a run of the tests; each value has a copy of it.
+/// A test process makes the corpus once; each value has a copy of it.
 struct SmallCorpus {
   let folder: TemporaryFolder
 
@@ -18,7 +18,7 @@ struct SmallCorpus {
 
   init() throws { try self.init(copying: Self.shared.get()) }
 
-  /// A copy of `other`, with all that was made in it.
+  /// Copies `other` with everything made in it.
   init(copying other: SmallCorpus) throws { folder = try TemporaryFolder(copying: other.folder) }
 
   /// Makes the corpus.
@@ -46,7 +46,7 @@ struct SmallCorpus {
     try writeConfigurations()
   }
 
-  /// Runs the program in the corpus's folder; it must succeed.
+  /// Runs the program in the corpus's folder, and requires success.
   @discardableResult
   func run(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> HeroProcess {
     let process = try HeroProcess(arguments: arguments, folder: folder.root)
@@ -56,7 +56,7 @@ struct SmallCorpus {
     return process
   }
 
-  /// Starts the program in the corpus's folder, and does not wait for it.
+  /// Starts the program in the corpus's folder without waiting for it.
   func start(
     _ arguments: [String], errors: Pipe? = nil, output: Pipe? = nil, input: Pipe? = nil
   ) throws -> Process {
@@ -71,7 +71,7 @@ struct SmallCorpus {
     return process
   }
 
-  /// R@1 of videos in percent that predictions in a file have, counted from its ranking.
+  /// Returns R@1 of videos in percent, counted from the ranking in a file.
   /// - Parameter file: a submission, or the results that `hero eval` writes.
   func videoRecall(of file: String, split: String) throws -> Double {
     let predictions = try JSON.read(path: folder.path(file))
@@ -138,7 +138,7 @@ struct SmallCorpus {
 }
 
 extension JSONLines {
-  /// All values of a file.
+  /// Returns all values of a file.
   static func values(path: String) throws -> [JSON] {
     var values: [JSON] = []
     try read(path: path) { _, value in values.append(value) }

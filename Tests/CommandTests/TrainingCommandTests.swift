@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The program from annotations to metrics, as its users run it.
+/// The program from annotations to metrics, as users run it.
 @Suite(.ownThreads) struct TrainingCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -14,14 +14,14 @@ import Testing
     try Data(contentsOf: URL(fileURLWithPath: folder.path("\(run)/ckpt/model_step_60.safetensors")))
   }
 
-  /// A run that is interrupted and taken up again ends with the very weights of one that is not.
+  /// A run that is interrupted and resumed ends with the same weights as one that is not.
   @Test(.timeLimit(.minutes(30)), arguments: ["pretrain", "finetune"])
   func interruptionLeavesNoTrace(command: String) throws {
     let arguments = [command, "--config", "\(command).json", "--output-dir"]
     try corpus.run(arguments + ["whole"])
     let states = folder.path("broken/ckpt")
     var process: Process
-    // A run that was over before the signal came says nothing: another one.
+    // Tries again if the run ended before the signal.
     repeat {
       try? FileManager.default.removeItem(atPath: folder.path("broken"))
       process = try corpus.start(arguments + ["broken"])
@@ -40,8 +40,8 @@ import Testing
     #expect(try weights("broken") == weights("whole"))
   }
 
-  /// Any checkpoint of pre-training starts fine-tuning, which starts evaluation; what was taken
-  /// over is shown.
+  /// A checkpoint of pre-training starts fine-tuning, which shows the loaded arrays and can be
+  /// evaluated.
   @Test(.timeLimit(.minutes(30))) func pretrainingToMetrics() throws {
     let pretraining = try corpus.run(["pretrain", "--config", "pretrain.json", "--output-dir", "before"])
     for task in ["mlm", "mfm-nce", "mffr", "fom", "vsm"] {
@@ -57,7 +57,7 @@ import Testing
     #expect(finetuning.errors.contains("before/ckpt/model_step_60.safetensors\n"))
     #expect(finetuning.errors.contains("│ loaded"))
     #expect(!finetuning.errors.contains("│ random"))
-    // Longer clips than before: more frame positions, and more places for FOM.
+    // Clips are longer than before, which needs more frame positions and a wider FOM head.
     for (name, width) in [("f_encoder.img_embeddings.position_embeddings", 16), ("fom_output.linear_2", 32)] {
       #expect(finetuning.errors.contains("\(name).weight: 100 × \(width), not 120 × \(width)"))
     }
@@ -65,7 +65,7 @@ import Testing
       "eval", "--task", "tvr", "--split", "test", "--query-txt-db", "txt_db/test.db", "--output-dir", "run",
       "--checkpoint", "best", "--json", "--submission", "submission.json",
     ])
-    // The server takes all three rankings, of videos by their numbers.
+    // The server takes all three rankings, with videos by number.
     let submission = try JSON.read(path: folder.path("submission.json"))
     #expect(submission["video2idx"]?.object?.count == 6)
     for ranking in ["VCMR", "SVMR", "VR"] {
@@ -81,8 +81,7 @@ import Testing
     #expect(abs(recall - (try corpus.videoRecall(of: "submission.json", split: "test"))) <= 0.005)
   }
 
-  /// Stores of another task, and options that are not the run's, are refused before anything is
-  /// done.
+  /// Stores of another task, and changed options on resuming, are refused at the start.
   @Test(.timeLimit(.minutes(30))) func whatDoesNotFitIsRefusedAtTheStart() throws {
     let arguments = ["finetune", "--config", "finetune.json", "--num-train-steps", "2", "--valid-steps", "2"]
     let other = try HeroProcess(
@@ -95,7 +94,7 @@ import Testing
     try corpus.run(changed + ["--resume-changed"])
   }
 
-  /// A folder of weights is what holds a run, or a model by Hugging Face's file names.
+  /// A folder of weights holds a run, or a model under Hugging Face's file names.
   @Test(.timeLimit(.minutes(30))) func foldersOfWeights() throws {
     let shape = ["--num-train-steps", "1", "--config", "pretrain.json"]
     try corpus.run(["pretrain", "--output-dir", "before"] + shape)
@@ -112,7 +111,7 @@ import Testing
     #expect(refused.errors.contains("corpus: holds neither a run nor model.safetensors"))
   }
 
-  /// A profiled run has the weights of one that is not, and leaves a trace and a table.
+  /// A profiled run trains the same weights, and leaves a trace and a table.
   @Test(.timeLimit(.minutes(30))) func aProfileChangesNothing() throws {
     let arguments = [
       "finetune", "--config", "finetune.json", "--num-train-steps", "6", "--valid-steps", "6", "--output-dir",

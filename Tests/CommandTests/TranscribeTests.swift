@@ -5,8 +5,7 @@ import Testing
 
 @testable import Search
 
-/// `hero index --videos --transcribe`, with a program in whisper.cpp's place that writes what the
-/// test says.
+/// `hero index --videos --transcribe`, with a script in place of whisper.cpp.
 @Suite("Subtitles by a recogniser of speech", .ownThreads)
 struct TranscribeTests {
   private let own: OwnVideoIndex
@@ -27,7 +26,7 @@ struct TranscribeTests {
     return log.split(separator: "\n").map(String.init)
   }
 
-  /// Puts a program into a folder, and gives the environment that names it.
+  /// Installs a script as the program, and returns the environment that names its folder.
   private func install(_ script: String, as name: String = "whisper-cli") throws -> [String: String] {
     let path = try own.folder.file(
       "bin/\(name)", "#!/bin/sh\necho \"$*\" >> '\(own.folder.path("calls"))'\n\(script)\n")
@@ -35,7 +34,8 @@ struct TranscribeTests {
     return ["HERO_WHISPER_PATH": own.folder.path("bin")]
   }
 
-  /// Takes whisper.cpp's options, and writes what is said into the file that `-of` names.
+  /// Returns a script that takes whisper.cpp's options and writes one subtitle to the file of
+  /// `-of`.
   private func speaking(_ said: String) -> String {
     """
     while [ $# -gt 0 ]; do case $1 in -of) of=$2;; -f) f=$2;; esac; shift; done
@@ -56,15 +56,14 @@ struct TranscribeTests {
     #expect(calls.count == 2 && calls[1].contains("-l auto") && calls[1].contains("-m \(model) "))
     #expect(calls[0].contains("silence.wav"))
 
-    // They are made once, whatever becomes of the file's name, and stay where nobody asks for them
-    // again.
+    // Subtitles are made once, follow a renamed file, and stay without the flag.
     try FileManager.default.moveItem(
       atPath: own.folder.path("v/spoken.mkv"), toPath: own.folder.path("v/renamed.mkv"))
     #expect(try own.run("--transcribe", model, environment: environment).status == 0)
     #expect(try own.said("renamed") == ["guten Tag"])
     #expect(try own.run().status == 0)
     #expect(try own.said("renamed") == ["guten Tag"] && calls.count == 2)
-    // Another model writes others, and a replaced file is another one.
+    // Another model makes new subtitles, and so does a replaced file.
     let other = try own.folder.file("better.bin", "lmgg, better")
     let better = try install(speaking("guten Abend"))
     #expect(try own.run("--transcribe", other, environment: better).status == 0)
@@ -72,7 +71,7 @@ struct TranscribeTests {
     try own.add("late.mkv", as: "renamed.mkv", mark: "new")
     #expect(try own.run("--transcribe", other, environment: better).status == 0)
     #expect(calls.count == 5)
-    // What somebody lays beside a video goes before.
+    // A subtitle file beside the video takes precedence.
     _ = try own.folder.file("v/renamed.srt", "1\n00:00:00,500 --> 00:00:01,500\nchosen\n")
     #expect(try own.run("--transcribe", other, environment: better).status == 0)
     #expect(try own.said("renamed") == ["chosen"] && calls.count == 5)
@@ -82,7 +81,7 @@ struct TranscribeTests {
     ("echo 'error: no memory' >&2; exit 3", "status 3: error: no memory"), ("kill -9 $$", "signal 9"),
     ("exit 0", "wrote no subtitles"),
   ]) func aFailureIsOneLine(script: String, reason: String) throws {
-    // A model that no sound can be transcribed with is refused.
+    // A model that fails on the test sound is refused.
     let refused = try own.run("--transcribe", model, environment: try install(script, as: "main"))
     #expect(refused.status == 1 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
     #expect(refused.errors.contains(reason) && refused.errors.contains(model))

@@ -3,15 +3,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The tasks of the VALUE benchmark, from annotations in its form to results in its form.
+/// The tasks of the VALUE benchmark, from annotations to results in its formats.
 @Suite(.ownThreads) struct ValueTaskTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 
   init() throws { corpus = try SmallCorpus() }
 
-  /// Writes `annotations/TASK_SPLIT.jsonl` from the rows of the corpus's own annotation, and makes
-  /// a store of it.
+  /// Writes `TASK_SPLIT.jsonl` from the rows of the corpus's own annotation, and makes a store of
+  /// it.
   private func makeStore(_ task: String, _ split: String, of own: String, _ row: (JSON) -> JSON) throws {
     var lines = ""
     try JSONLines.read(path: folder.path("corpus/ann/\(own)_\(split).jsonl")) { _, value in
@@ -94,7 +94,7 @@ import Testing
       }
     }
     try finetune(task, ["--train-db", "txt_db/\(task)_train.db", "--val-db", "txt_db/\(task)_val.db"])
-    // A store of the reference's names a tokenizer that lies elsewhere.
+    // A store of the reference may name a tokenizer that lies elsewhere.
     let meta = folder.path("txt_db/\(task)_val.db/meta.json")
     let said = String(decoding: try FileBytes.read(path: meta), as: UTF8.self)
     try AtomicFile.write(said.replacing("corpus/tokenizer", with: "roberta-nowhere"), to: meta)
@@ -106,7 +106,7 @@ import Testing
     #expect(lost.errors.contains("says \"roberta-nowhere\"") && lost.errors.contains("--tokenizer"))
     try corpus.run(evaluation + ["--tokenizer", "corpus/tokenizer"])
     try AtomicFile.write(said, to: meta)
-    // What is asked for: whole videos, with a number each.
+    // The clips to describe are whole videos, each with a number.
     let clips = try JSONLines.values(path: folder.path("\(task)_val.jsonl"))
     let videos = Array(Set(clips.compactMap { $0["vid_name"]?.string })).sorted()
     let wanted = videos.enumerated().map { number, video -> JSON in

@@ -39,7 +39,7 @@ struct VideoLibraryTests {
     try makeFeatures(["one", "two", "three"])
     _ = try folder.file("x.index.work/video_db/own/data.mdb", "")
     #expect(try library().bringFeaturesUpToDate(with: [:]).isEmpty)
-    // Touched, replaced by as many bytes, renamed.
+    // One file is touched, one is replaced by as many bytes, and one is renamed.
     try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: folder.path("v/one.mp4"))
     _ = try folder.file("v/two.mp4", "this is TWO")
     try FileManager.default.moveItem(atPath: folder.path("v/three.mp4"), toPath: folder.path("v/four.mp4"))
@@ -50,8 +50,8 @@ struct VideoLibraryTests {
     #expect(try library().bringFeaturesUpToDate(with: [:]).isEmpty)
   }
 
-  /// Features of before marks were kept: a file of another size than the index has, or newer than
-  /// they, was replaced.
+  /// Features without recorded marks are stale if their file's size changed or it is newer than
+  /// they.
   @Test func featuresWithoutMarks() throws {
     let past = Date(timeIntervalSince1970: 1e9)
     for name in ["same", "other", "newer"] { _ = try folder.file("v/\(name).mp4", name) }
@@ -68,7 +68,7 @@ struct VideoLibraryTests {
     #expect(try library().bringFeaturesUpToDate(with: index).sorted() == ["newer", "other"])
   }
 
-  /// One file of a folder that is gone was deleted; a folder that is gone may not be mounted.
+  /// A file missing from an existing folder was deleted; a missing folder may just not be mounted.
   @Test func whatIsGone() throws {
     let there = try folder.file("v/there.mp4", "")
     let folders: Set<String> = [folder.path("v")]
@@ -87,8 +87,8 @@ struct VideoLibraryTests {
     #expect(!VideoLibrary.isGone(unknown, folders: folders, removes: true))
   }
 
-  /// Two folders in one index: a video of the name of another one is told, not taken for a new
-  /// version of it.
+  /// A video of a second folder with the name of an indexed one is reported, not taken for its new
+  /// version.
   @Test func namesakes() throws {
     let other = try folder.file("v/clip.mp4", "one")
     _ = try folder.file("w/clip.mp4", "another")
@@ -96,7 +96,7 @@ struct VideoLibraryTests {
     var library = try library("w")
     let lines = library.leaveOutNamesakes(in: ["clip": try .init(path: other)])
     #expect(lines.count == 1 && lines[0].contains(other) && library.videos.map(\.name) == ["more"])
-    // The same file elsewhere has moved.
+    // The same file in another folder has moved.
     _ = try folder.file("w/clip.mp4", "one")
     var moved = try self.library("w")
     #expect(moved.leaveOutNamesakes(in: ["clip": try .init(path: other)]).isEmpty && moved.videos.count == 2)

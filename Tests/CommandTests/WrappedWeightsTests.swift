@@ -4,8 +4,7 @@ import Testing
 
 @testable import Formats
 
-/// One model, saved in each of the ways in which people save models: every way is evaluated as the
-/// model is.
+/// One model, saved in each of the usual ways, is evaluated alike.
 @Suite(.ownThreads) struct WrappedWeightsTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -24,7 +23,7 @@ import Testing
     figures = try Self.figures(of: Self.evaluate(own, in: corpus))
   }
 
-  /// What was printed but for the file of the results, which is named after the checkpoint.
+  /// Returns the printed figures without the path of the results, which has the checkpoint's name.
   private static func figures(of run: HeroProcess) throws -> String {
     var figures = try JSON.parse(Array(run.output.utf8), file: "")
     #expect(figures["results"] != nil)
@@ -40,7 +39,7 @@ import Testing
     ])
   }
 
-  /// Evaluates a checkpoint; what was told of it.
+  /// Evaluates a checkpoint, and returns what standard error says.
   private func told(_ name: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
     let run = try Self.evaluate(folder.path(name), in: corpus)
     #expect(
@@ -55,7 +54,7 @@ import Testing
     try Safetensors.write(path: url.path, tensors: arrays)
   }
 
-  /// A file of PyTorch with the model's state under some keys, each within the one before.
+  /// Writes a PyTorch file with the model's state under nested keys.
   private func torch(_ keys: [String], prefix: String = "", to name: String) throws {
     var value = TorchFile.dictionary(
       weights.enumerated().map { (prefix + $1.name, TorchFile.tensor("\($0)", $1.array.shape)) })
@@ -97,7 +96,7 @@ import Testing
     _ = try told("sharded")
     _ = try told("sharded/model.safetensors.index.json")
     _ = try told("sharded/\(names[1])")
-    // One shard that is missing ends it, by name.
+    // A missing shard ends the evaluation with its name.
     try FileManager.default.removeItem(atPath: folder.path("sharded/\(names[0])"))
     let refused = try HeroProcess(
       arguments: [

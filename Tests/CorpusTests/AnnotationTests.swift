@@ -4,9 +4,9 @@ import Testing
 
 @testable import Corpus
 
-/// The forms in which the datasets' authors publish them.
+/// Annotations in the forms in which the datasets' authors publish them.
 @Suite struct AnnotationTests {
-  /// What a store's raw rows are, and what was skipped.
+  /// Returns the raw rows of a store made from an annotation, and the messages of skipped rows.
   private func rows(
     _ task: TextStoreTask, _ annotation: String, _ change: (inout TextStoreBuilder) -> Void = { _ in }
   ) throws -> (rows: [String], skipped: [String]) {
@@ -143,8 +143,7 @@ import Testing
     #expect(found.rows[1].contains(#""desc": "two\nlines""#))
   }
 
-  /// One open quote before many lines; and lines each of which opens one. Both are read in a few
-  /// passes.
+  /// A file with one unclosed quote, or with one in every line, is read in a few passes.
   @Test func quotesLeftOpenDoNotReadTheFileAgainAndAgain() throws {
     let folder = try TemporaryFolder()
     func records(_ text: String) throws -> (good: Int, bad: Int) {
@@ -165,7 +164,8 @@ import Testing
     #expect(time < .seconds(60))
   }
 
-  /// Rows longer than a megabyte, in any order, as one list, with marks and carriage returns.
+  /// Rows longer than a megabyte are read in any order, as lines or as one list, with any line
+  /// ends.
   @Test func readsLongRowsAndListsOfRows() throws {
     let row =
       #"{"desc_id": 1, "vid_name": "v", "desc": "a", "note": "\#(String(repeating: "x", count: 2_000_000))"}"#

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Corpus
 
-/// What people have in folders of features beside `<vid>.npz`.
+/// Folders of features that hold more than `<vid>.npz` files.
 @Suite struct FeatureFileTests {
   private let scratch: TemporaryFolder
 
@@ -48,7 +48,7 @@ import Testing
     #expect(made.lines.isEmpty)
   }
 
-  /// What Windows and macOS put into folders is no video whose features are lost.
+  /// Files that Windows and macOS leave in folders do not count as videos with lost features.
   @Test func filesOfSystemsAreNoVideos() throws {
     try both("good.npz")
     for name in ["Thumbs.db", "desktop.ini", "Icon\r"] {
@@ -61,7 +61,7 @@ import Testing
     )
   }
 
-  /// What is downloaded yet is no video whose features are lost.
+  /// Unfinished downloads do not count as videos with lost features.
   @Test func unfinishedDownloadsAreNoVideos() throws {
     try both("good.npz")
     for name in ["next.npz.part", "other.npz.crdownload", "third.TMP", "good.npz.part"] {
@@ -171,8 +171,9 @@ import Testing
     #expect(made.lines.contains { $0.contains("\"Clip.mp4\" and \"clip\" look like one video, whose") })
   }
 
-  /// Packed in a way that libzip does not know, the file being whole. Of LZMA, which this is, some
-  /// versions know.
+  /// A whole file whose compression libzip does not know is not called damaged.
+  ///
+  /// The test replaces LZMA, which some versions of libzip know, by an unknown method.
   @Test func otherCompressionIsNamed() throws {
     for name in ["good.npz", "bad.npz"] { try both(name) }
     let archive = """
@@ -182,7 +183,7 @@ import Testing
       AAABAAEAOgAAAIYAAAAAAA==
       """
     var bytes = [UInt8](try #require(Data(base64Encoded: archive)))
-    // The method in the file's own header and in the archive's list.
+    // The method stands in the entry's own header and in the archive's central directory.
     for place in [8, 144] {
       try #require(bytes[place] == 14)
       bytes[place] = 97
@@ -195,7 +196,7 @@ import Testing
     #expect(!line.contains("damaged"))
   }
 
-  /// One clip under two names is two rows, which is said.
+  /// One clip under two names is stored as two videos, and a notice says so.
   @Test func aClipThatIsThereUnderTwoNamesIsTold() throws {
     for name in ["good", "clip", "clip.mp4"] { try both(name + ".npz") }
     let made = try make()
@@ -205,7 +206,7 @@ import Testing
       made.lines[0].contains("\"clip\" and \"clip.mp4\" look like one video; both are stored, as two"))
   }
 
-  /// Links to a folder above are not followed: each would show all files again.
+  /// Links to a folder above are not followed, since each would list all files again.
   @Test func linksThatGoInCircles() throws {
     for name in ["a.npz", "b.npz"] { try both(name) }
     for kind in ["resnet", "slowfast"] {
@@ -218,7 +219,9 @@ import Testing
     #expect(made.lines.allSatisfy { $0.contains("is a link to a folder that it lies in") }, "\(made.lines)")
   }
 
-  /// Rows of zeros are kept, as videos have black frames, and told where a video has no other.
+  /// Rows of zeros are kept, since videos have black frames.
+  ///
+  /// A video with no other rows is reported.
   @Test func featuresThatAreZero() throws {
     try both("good.npz")
     try write("resnet", "zero.npz", [4, 2])

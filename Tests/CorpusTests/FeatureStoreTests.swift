@@ -28,7 +28,7 @@ import Testing
     #expect(try FeatureStore(path: store.path).videos == store.videos)
   }
 
-  /// A store with one array a video.
+  /// Makes a store with one value for each video.
   static func makeStore(_ path: String, name: String, _ videos: [(String, [UInt8])], frames: Int = 2) throws {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     let writer = try LMDBWriter(path: "\(path)/\(name)")
@@ -74,13 +74,13 @@ import Testing
     for video in ["nan", "endless"] {
       let error = try #require(throws: DataError.self) { try store.features(of: video) }
       #expect(error.problem.hasPrefix("frame 1 holds") && error.place?.contains(video) == true)
-      // Frames that are not asked for are not in the way.
+      // Invalid frames beyond those asked for do no harm.
       #expect(try store.features(of: video, maxFrames: 1).values == [1, 2])
     }
     #expect(try store.features(of: "fine").count == 2)
   }
 
-  /// Which video is the odd one, and whether one can be read, is not the first one's to say.
+  /// The first video decides neither the store's width nor whether the others can be read.
   @Test func oneBadVideoInFront() throws {
     let wide = try Self.value(NDArray(floats: [1, 2, 3, 4, 5, 6], shape: [2, 3]))
     let good = try Self.value(NDArray(floats: [1, 2, 3, 4], shape: [2, 2]))
@@ -106,7 +106,7 @@ import Testing
     #expect(error.place == "video \"a\"")
   }
 
-  /// A store that was made without a folder of its own, as by `lmdb.open(…, subdir=False)`.
+  /// A store may be a plain file, as `lmdb.open(…, subdir=False)` makes it.
   @Test func aStoreMayBeAFile() throws {
     let folder = try TemporaryFolder()
     let name = "resnet_slowfast_2.0"
@@ -162,7 +162,7 @@ import Testing
     }
   }
 
-  /// 20.0, which pandas makes of whole numbers, "20" and the path of the file itself.
+  /// Counts may be texts, or floats as pandas writes whole numbers, and the path may be the file's.
   @Test func countsMayBeWrittenAsTextsAndTheFileMayBeGiven() throws {
     let folder = try TemporaryFolder()
     let value = try NPY.encode(NDArray(floats: [1, 2, 3, 4], shape: [2, 2]))
@@ -179,7 +179,7 @@ import Testing
     }
   }
 
-  /// ActivityNet's names begin with `v_` in some files and not in others.
+  /// A missing name's hint finds names that differ in case, in a suffix or in ActivityNet's `v_`.
   @Test func namesThatAPersonTakesForOthersAreTold() {
     #expect(SimilarNames.hint(missing: ["v_ab"], among: ["x", "ab"])?.contains("is perhaps \"ab\"") == true)
     #expect(SimilarNames.hint(missing: ["Ab"], among: ["x", "v_aB.mp4"])?.contains("\"v_aB.mp4\"") == true)

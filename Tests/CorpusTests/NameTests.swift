@@ -5,7 +5,7 @@ import Testing
 
 @testable import Corpus
 
-/// Names are the same if their bytes are, wherever they are keys.
+/// Names used as keys are equal only if their bytes are.
 @Suite struct NameTests {
   static let composed = "caf\u{E9}"
   static let decomposed = "cafe\u{301}"
@@ -58,8 +58,9 @@ import Testing
     }
   }
 
-  /// The reference cuts a video to what the list says; a list of more frames than rows does not
-  /// make any.
+  /// A video is cut to the frames that the list gives, as in the reference.
+  ///
+  /// A count above the number of rows adds none.
   @Test(arguments: [(1, 1), (2, 2), (5, 2), (0, 2)])
   func framesAreCutToTheList(_ listed: Int, _ kept: Int) throws {
     let scratch = try TemporaryFolder()

@@ -4,10 +4,9 @@ import Testing
 
 @testable import Corpus
 
-/// Ids and answers that other programs write with a point, and captions that say nothing or come
-/// twice.
+/// Ids and answers written with a decimal point, and captions that are empty or come twice.
 @Suite struct OddNumberTests {
-  /// Numbers that pandas and numpy write as `12.0` and `1e3` are the whole numbers that they are.
+  /// Numbers that pandas and numpy write as `12.0` or `1e3` are read as whole numbers.
   @Test func wholeNumbersWithAPoint() throws {
     let folder = try TemporaryFolder()
     let builder = try folder.builder(
@@ -25,7 +24,7 @@ import Testing
     #expect(try store.statement("1000").label == false)
   }
 
-  /// QVHighlights' ids, and DiDeMo's, are told by what they are.
+  /// An id of QVHighlights or DiDeMo that has the wrong type is reported with its value.
   @Test func idsOfOtherForms() throws {
     let windows = #"{"qid": 1, "query": "a", "vid": "v", "duration": 9, "relevant_windows": [[1, 2]]}"#
     let first = try TemporaryFolder()
@@ -43,8 +42,8 @@ import Testing
     #expect(told.joined().contains("\"annotation_id\" is true, not an id"), "\(told)")
   }
 
-  /// Captions of whole videos whose id comes twice, or which are empty, and clips beyond their
-  /// videos are told.
+  /// Empty captions of whole videos, repeated ids and clips beyond the end of their video are
+  /// reported.
   @Test func oddCaptions() throws {
     let folder = try TemporaryFolder()
     let task = try #require(TextStoreTask(rawValue: "yc2c"))
@@ -77,7 +76,7 @@ import Testing
       "\(clips.notes)")
   }
 
-  /// Ids and videos that look the same stay two, and are told.
+  /// Ids and videos that differ in Unicode normalization only stay apart and are reported.
   @Test func idsThatLookTheSame() throws {
     let (one, other) = (NameTests.composed, NameTests.decomposed)
     let queries = try TemporaryFolder()
@@ -101,7 +100,7 @@ import Testing
 
       """
     ).build { Issue.record("\($0)") }
-    // A whole video has its name for an id.
+    // A whole video's name is also its id.
     #expect(
       clips.notes.count == 2 && clips.notes.allSatisfy { $0.contains("normalization only") }, "\(clips.notes)"
     )

@@ -4,10 +4,11 @@ import Testing
 
 @testable import Corpus
 
-/// Fields of another type, order or meaning than an annotation's: each row is left out by its
-/// reason, and none is read in another way.
+/// Annotations whose fields have a wrong type, order or meaning.
+///
+/// Each such row is skipped with its reason, and none is read with another meaning.
 @Suite struct OddRowsTests {
-  /// What the only bad row of an annotation is told to be.
+  /// Returns the reason for which an annotation's only bad row is skipped.
   private func reason(
     _ task: TextStoreTask, _ good: String, _ bad: String,
     _ change: (inout TextStoreBuilder) -> Void = { _ in }
@@ -96,7 +97,7 @@ import Testing
     #expect(try reason(.tvc, good, row.replacing(field, with: other)).contains(says))
   }
 
-  /// TVR's form in one list, as other annotations are taken.
+  /// Rows of TVR's form are read from one list too, as those of other annotations.
   @Test func aListOfQueriesIsNoList() throws {
     let folder = try TemporaryFolder()
     let row = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [[0, 5], [0, 10]]}"#
@@ -122,7 +123,7 @@ import Testing
     #expect(notes.contains { $0.hasPrefix("1 of 2 clips, the first \"2\", have no captions") }, "\(notes)")
   }
 
-  /// Rows of the subtitles that captions are matched with.
+  /// Bad rows of the subtitles that captions are matched with are reported by their lines.
   @Test func subtitlesOfCaptions() throws {
     let folder = try TemporaryFolder()
     var builder = try folder.builder(
@@ -158,7 +159,8 @@ import Testing
     #expect(told.contains(says), "\(told)")
   }
 
-  /// Sentences that the reference reads too, though nothing is said in them.
+  /// Sentences that end before they begin, or begin before 0, are kept as in the reference, and
+  /// reported.
   @Test func reversedAndEarlySentencesAreTold() throws {
     let folder = try TemporaryFolder()
     var builder = try folder.builder(
@@ -190,7 +192,7 @@ import Testing
     #expect(error.problem.contains("two columns have one name"))
   }
 
-  /// Of a split that a list of videos has twice the last counts, as of any key.
+  /// If a list of videos has a split twice, the last one counts, as for any key.
   @Test func splitsThatComeTwice() throws {
     let folder = try TemporaryFolder()
     let file = try folder.file("d.json", #"{"val": {"a": [1, 0]}, "val": {"b": [1, 0]}}"#)
@@ -198,7 +200,7 @@ import Testing
     #expect(splits.count == 1 && splits[0].videos.map(\.name) == ["b"])
   }
 
-  /// A first row of more than a megabyte is a row as any other.
+  /// A first row of more than a megabyte is read like any other.
   @Test func aLongFirstRow() throws {
     let folder = try TemporaryFolder()
     let note = String(repeating: "x", count: 3 << 19)
@@ -224,7 +226,7 @@ import Testing
     #expect(error.cure?.contains("orient=\"records\"") == true)
   }
 
-  /// Documents of no task are refused by what they are, whichever task is asked for.
+  /// Documents of no task are refused and named, whichever task is asked for.
   @Test(arguments: [TextStoreTask.tvr, .qvhighlights, .msrvtt, .violin])
   func documentsOfNoTaskAreNamed(task: TextStoreTask) throws {
     let folder = try TemporaryFolder()
@@ -272,7 +274,7 @@ import Testing
     for (note, id) in paired(report.notes, ["2", "3", "4"]) { #expect(note.contains("the first \"\(id)\"")) }
   }
 
-  /// Answers that are counted from 1 would all be wrong by one.
+  /// Answers counted from 1 are refused, since all of them would be off by one.
   @Test func answersThatAreCountedFromOne() throws {
     func rows(_ answers: [Int]) -> String {
       answers.enumerated().map { number, answer in
@@ -295,7 +297,7 @@ import Testing
     }
   }
 
-  /// Rows that do not tell what is right among others that do.
+  /// Rows without ground truth are reported where other rows have it.
   @Test func rowsWithoutTruthAreTold() throws {
     func row(_ id: Int, _ ts: String) -> String {
       #"{"desc_id": \#(id), "desc": "a", "vid_name": "v", "ts": \#(ts)}"#
@@ -312,7 +314,7 @@ import Testing
     }
   }
 
-  /// A sentence at a time that no video has is left out, the others of its video stay.
+  /// A sentence at a time that no video reaches is skipped, and the others of its video stay.
   @Test func sentencesAtNoTimeAreLeftOut() throws {
     let folder = try TemporaryFolder()
     func sub(_ sentences: [String]) -> String {
@@ -339,7 +341,7 @@ import Testing
       report.notes[0].hasPrefix("3 sentences, such as that of \"v\" from 1.0 to 3.6e+07 s, are at no time"))
   }
 
-  /// Subtitles of another video, or times in milliseconds.
+  /// Sentences long after their video ends are reported: wrong subtitles, or times in milliseconds.
   @Test func sentencesLongAfterTheVideoAreTold() throws {
     let folder = try TemporaryFolder()
     var builder = try folder.builder(

@@ -57,7 +57,7 @@ private struct Failure: Error, Equatable { let number: Int }
     gate.signal()
   }
 
-  /// Threads that wait for room end with the pipeline, and so does what they hold.
+  /// Threads that wait for room end with the pipeline and release what they hold.
   @Test func aPipelineThatIsLetGoEndsItsThreads() throws {
     weak var held: Held?
     func begin() throws {
@@ -69,17 +69,17 @@ private struct Failure: Error, Equatable { let number: Int }
       #expect(try numbers.next() == 0)
     }
     try begin()
-    // The threads need a moment to end; a pipeline that kept them would never let go.
+    // The threads need a moment to end. A pipeline that kept them would never release `held`.
     for _ in 0..<10_000 where held != nil { usleep(1000) }
     #expect(held == nil)
   }
 
-  /// Number 7 costs more than all may together: it is alone.
+  /// Number 7 costs more than the limit, so it is held alone.
   @Test(arguments: [1, 4]) func resultsThatAreTogetherCostNoMoreThanTheLimit(_ threads: Int) throws {
     let handed = Mutex(0)
     let numbers = Prefetch(0..<20, threads: threads, depth: 16, cost: (10, { $0 == 7 ? 100 : 4 })) { number in
       let ahead = number - handed.withLock { $0 }
-      // One more may begin between the handing out and its count here.
+      // One more may begin after a number is handed out and before it is counted here.
       #expect(ahead <= (number == 7 ? 1 : 2), "\(number)")
       return number
     }

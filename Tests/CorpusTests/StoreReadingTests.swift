@@ -124,7 +124,8 @@ import Testing
       let numbers = candidates.names.map { results["video2idx"]?[$0]?.int }
       #expect(candidates.indices == numbers && results["video2idx"]?.object?.count == numbers.count)
     }
-    // Without the list: the query store's videos, by their place among all sorted names.
+    // Without the list, candidates are the query store's videos, numbered by place among all sorted
+    // names.
     let sorted = features.videos.sorted()
     let unlisted = try CandidateVideos(split: split, queries: queries, subtitles: nil, features: features)
     #expect(unlisted.names == queries.videos)
@@ -137,7 +138,7 @@ import Testing
     "PAD": 1, "BOS": 0, "EOS": 2, "SEP": 2, "CLS": 0, "MASK": 50264, "UNK": 3, "v_range": [4, 50260],
   ]
 
-  /// A store of queries with the given rows, compressed as told.
+  /// Makes a store of queries with the given rows and compression.
   static func makeQueries(
     _ path: String, _ rows: [(id: String, row: JSON)], compression: Compression = .zstd,
     sideFiles: Bool = true
@@ -205,7 +206,7 @@ import Testing
     }
   }
 
-  /// A path that is no store's folder says what it is.
+  /// A path that is not a store's folder is refused with what it is.
   @Test func whatIsNoStoreOfTextsIsNamed() throws {
     let folder = try TemporaryFolder()
     try FileManager.default.createDirectory(atPath: folder.path("empty"), withIntermediateDirectories: true)
@@ -220,7 +221,7 @@ import Testing
     }
   }
 
-  /// Two files of a store that say another video of one row.
+  /// Two files of a store that give different videos for one row are reported.
   @Test func videosThatContradictAreTold() throws {
     let folder = try TemporaryFolder()
     try Self.makeQueries(folder.path("q"), [("1", ["input_ids": [1], "vid_name": "a"])], sideFiles: true)
@@ -262,7 +263,7 @@ import Testing
     }
   }
 
-  /// A process of its own opens the store, so that nothing else is in the memory that is measured.
+  /// A separate process opens the store, so that the measured memory holds nothing else.
   @Test(.timeLimit(.minutes(30))) func aMillionIdsTakeLittleMemory() async {
     await #expect(processExitsWith: .success) {
       let folder = try TemporaryFolder()

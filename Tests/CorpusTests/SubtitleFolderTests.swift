@@ -36,12 +36,12 @@ struct SubtitleFolderTests {
     #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0.5, end: 2, text: "ab & c")])
     let one = try store.subtitles(of: "one")
     #expect(one.sentences.count == 1 && one.frames.count == 1 && one.frames[0].frames == [0, 1])
-    // A video without subtitles has its frames in pieces of five without text.
+    // A video without subtitles is cut into pieces of five frames without text.
     #expect(try store.subtitles(of: "silent").frames.map(\.frames) == [[0, 1, 2, 3, 4], [5, 6]])
     #expect(try store.sentences(of: "silent").isEmpty)
   }
 
-  /// A file that is named twice is read once, and formats that are not read are told.
+  /// A file given twice is read once, and formats that are not read are reported.
   @Test func filesGivenTwiceAndFormatsThatAreNotRead() throws {
     let folder = try TemporaryFolder()
     let file = try folder.file("s/one.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
@@ -76,7 +76,7 @@ struct SubtitleFolderTests {
     #expect(found.map(\.video) == [video])
   }
 
-  /// Whisper's `.json` is one of subtitles, other files of this ending are none.
+  /// Whisper's `.json` files are read as subtitles, and other `.json` files are not.
   @Test func jsonOfSpeechRecognizers() throws {
     let folder = try TemporaryFolder()
     let whisper = try folder.file(
@@ -91,7 +91,8 @@ struct SubtitleFolderTests {
     #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0, end: 2, text: "ab")])
   }
 
-  /// As films are handed on: in a folder of the video's name, named after languages alone.
+  /// Subtitles named after a language alone belong to the video that their folder is named after,
+  /// or to the only video in it.
   @Test(arguments: [
     ("Subs/clip/2_English.srt", "clip"), ("clip/English.srt", "clip"), ("clip/Subs/eng.srt", "clip"),
     ("Subs/clip/3_eng,English [SDH].srt", "clip"), ("clip/subtitles/pt-BR.srt", "clip"),
@@ -106,7 +107,7 @@ struct SubtitleFolderTests {
     #expect(try SubtitleFileList(paths: [path]).byVideo { known.contains($0) }.map(\.video) == [video])
   }
 
-  /// Nothing in these names says which one is forced; the one with the most text is whole.
+  /// Among files of one language whose names do not say which is forced, the longest comes first.
   @Test func theLongestOfAFolderComesFirst() throws {
     let folder = try TemporaryFolder()
     let cue = "1\n00:00:00,500 --> 00:00:02,000\nab\n\n"
@@ -129,7 +130,7 @@ struct SubtitleFolderTests {
     #expect(found.map { $0.paths.first } == [folder.path("s/clip.English (SDH).srt")])
   }
 
-  /// Words that are no languages part names, as `part_one` and `part`.
+  /// A suffix that is no language belongs to the name: `part_one` is not `part`.
   @Test(arguments: ["clip_one.srt", "clip_2.srt", "clip_theend.srt"])
   func namesOfOthers(_ file: String) throws {
     let folder = try TemporaryFolder()
@@ -147,7 +148,7 @@ struct SubtitleFolderTests {
     #expect(found.map(\.paths) == [["clip_eng.srt", "clip_fre.srt"].map { folder.path("s/\($0)") }])
   }
 
-  /// MicroDVD counts frames of the video; pictures of text are told.
+  /// MicroDVD's times count frames of the video, and subtitles that are pictures are reported.
   @Test func framesOfTheVideo() throws {
     let folder = try TemporaryFolder()
     _ = try folder.file("subtitles/one.sub", "{5}{20}ab\n")
@@ -165,7 +166,7 @@ struct SubtitleFolderTests {
     #expect(try store.sentences(of: "two") == [SpokenSentence(start: 0.5, end: 2, text: "cd")])
   }
 
-  /// Durations in thousandths of a second would be copied into the store.
+  /// Durations in milliseconds are refused, since they would be copied into the store.
   @Test func durationsInMilliseconds() throws {
     let folder = try TemporaryFolder()
     _ = try folder.file("subtitles/one.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
@@ -188,7 +189,8 @@ struct SubtitleFolderTests {
     #expect(try SubtitleFileList(paths: [path]).byVideo { $0 == "talk" }.map(\.video) == ["talk"])
   }
 
-  /// Full before forced, then the language, then without noises; what has no text gives way.
+  /// Full files come before forced ones, then the language decides, then files without noises come
+  /// first.
   @Test func theFullestFileIsTaken() throws {
     let folder = try TemporaryFolder()
     let text = "1\n00:00:00,500 --> 00:00:02,000\nab\n"

@@ -6,7 +6,7 @@ import Text
 @testable import Corpus
 
 extension TemporaryFolder {
-  /// Writes a tokenizer of single letters; its path.
+  /// Writes a tokenizer of single letters and returns its path.
   func tokenizer() throws -> String {
     let folder = path("tokenizer")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -20,12 +20,12 @@ extension TemporaryFolder {
     return folder
   }
 
-  /// What is in a file.
+  /// Reads the text of a file.
   func contents(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
 
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
-  /// A builder of `out.db` from an annotation with the given content.
+  /// Returns a builder of `out.db` from an annotation with the given content.
   func builder(_ task: TextStoreTask, _ annotation: String) throws -> TextStoreBuilder {
     TextStoreBuilder(
       task: task, annotation: try file("annotation", annotation), output: path("out.db"),

@@ -8,7 +8,7 @@ import Testing
 @Suite struct TextStoreBuilderTests {
   private static let row = #"{"vid_name": "v", "ts": [0, 1.5], "desc": "ab?", "desc_id": 1}"#
 
-  /// The error's message; the output must not look whole after it.
+  /// Returns the error's message, and checks that no output is left that looks whole.
   private func failure(
     _ folder: TemporaryFolder, _ builder: TextStoreBuilder, outputExists: Bool = false
   ) -> String {
@@ -117,7 +117,7 @@ import Testing
     #expect(entry["target"]?.isNil == true && entry["vid"] == nil)
   }
 
-  /// 3,000 sentences that last 41 hours, and a sentence of 10,000 words: left out by name, the
+  /// Videos with 3,000 sentences of 41 hours or one of 10,000 words are skipped by name, and the
   /// other video stays.
   @Test func boundsWhatSubtitlesAskFor() throws {
     let folder = try TemporaryFolder()

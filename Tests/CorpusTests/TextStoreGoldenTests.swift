@@ -7,7 +7,7 @@ import Testing
 
 /// Every text store of the golden corpus, made again from its annotation.
 @Suite struct TextStoreGoldenTests {
-  /// The stores that the golden folder has.
+  /// The names of the golden folder's text stores.
   static let stores: [String] = {
     let golden = SharedData.golden
     let names = try? FileManager.default.contentsOfDirectory(
@@ -78,13 +78,13 @@ import Testing
       if ownBytes != bytes {
         Issue.record("\(name): \(try MessagePack.decode(ownBytes)) is not \(try MessagePack.decode(bytes))")
       }
-      // Other versions of the LZ4 library may find other matches; the frame's header is the
+      // Other versions of the LZ4 library may find other matches, but the frame's header is the
       // reference's.
       #expect(own.prefix(15) == value.prefix(15), "\(name): another frame header")
     }
   }
 
-  /// Paths are the run's own; everything else must be equal, the order of the keys included.
+  /// Compares all keys in their order, and all values but paths, which are the run's own.
   private func compareMeta(_ made: String, with expected: String) throws {
     let paths = ["annotation", "output", "toker", "tokenizer", "vid2nframe", "subtitles"]
     let (ours, theirs) = (try JSON.read(path: made), try JSON.read(path: expected))

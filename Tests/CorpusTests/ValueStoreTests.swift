@@ -23,7 +23,7 @@ import Testing
     #expect(try frames("clip-vit_slowfast", 1.5) == 1)
     #expect(try frames("clip-vit_slowfast", 2) == 2)
     #expect(try frames("resnet", 2.0 / 3) == 7)
-    // The folder itself says its interval.
+    // The folder's own name gives its interval.
     #expect(try FeatureStore(path: folder.path("clip-vit_slowfast_1.5")).frameCount(of: "a") == 1)
     try FileManager.default.removeItem(atPath: folder.path("id2nframe.json"))
     #expect(try frames("clip-vit_slowfast", 1.5) == 1)
@@ -76,7 +76,7 @@ import Testing
     #expect(store.pair(of: "v-0-1") == "v-0-0")
   }
 
-  /// VALUE's ids are numbers: 10 and 11 are of two statements.
+  /// VALUE's ids are plain numbers, so 10 and 11 are not a pair of statements.
   @Test func numbersAreNoPairs() throws {
     let folder = try TemporaryFolder()
     try folder.builder(
@@ -92,7 +92,7 @@ import Testing
     #expect(store.ids.allSatisfy { store.pair(of: $0) == nil })
   }
 
-  /// What a subtitle store holds of the sentences that are given.
+  /// Makes a subtitle store of the given rows.
   private func sentences(
     _ rows: String, _ change: (inout TextStoreBuilder) -> Void = { _ in }
   ) throws -> (store: SubtitleStore, report: TextStoreReport, folder: TemporaryFolder) {
@@ -147,9 +147,11 @@ import Testing
     #expect(caption.span == nil && caption.clip == "v" && caption.caption.text == "a")
   }
 
-  /// A store may serve a task that it was not made for, by its annotation's name where the
-  /// reference's scripts call every store of its form alike; what is sure to be of another is told,
-  /// and what means something else is refused.
+  /// A store may serve a task that it was not made for.
+  ///
+  /// The annotation's name decides where the reference's scripts name every store of a form alike.
+  /// A store that is surely of another task is reported, and one whose fields mean something else
+  /// is refused.
   @Test(
     arguments: [
       ("tvr", "ann/how2r_train.jsonl", "how2r", false), ("tvr", "mine.jsonl", "msrvtt", false),
@@ -186,7 +188,7 @@ import Testing
     #expect(captions?.problem == "is a store of captions")
   }
 
-  /// Side files of another store, and of none.
+  /// Side files of another store are reported or refused.
   @Test func sideFilesOfOtherStores() throws {
     let folder = try TemporaryFolder()
     let copy = folder.path("copy.db")
@@ -196,7 +198,7 @@ import Testing
       try AtomicFile.write(text, to: "\(copy)/\(file)")
       return try QueryStore(path: copy)
     }
-    // As hidden splits have it.
+    // The file is empty in hidden splits.
     _ = try side("query2video.json", "{}")
     #expect(NoticeLog.shared.about("\(copy)/query2video").isEmpty)
     _ = try side("query2video.json", #"{"stranger": "v"}"#)
@@ -206,7 +208,7 @@ import Testing
     #expect(error?.problem == "lists no items")
   }
 
-  /// Two tokenizers give one word two ids.
+  /// Stores of two tokenizers are reported, since these give one word two ids.
   @Test func storesOfTwoTokenizersAreTold() throws {
     let folder = try TemporaryFolder()
     let (path, name) = (try Golden.path("db/txt_db/tvr_train.db/meta.json"), folder.path("meta.json"))

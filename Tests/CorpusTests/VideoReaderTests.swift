@@ -5,8 +5,7 @@ import Testing
 @testable import Corpus
 
 @Suite struct VideoReaderGoldenTests {
-  /// What the reference read and padded is what is read here, sequence by sequence, when the
-  /// padding is taken off.
+  /// Without its padding, the reference's batch equals what is read here, sequence by sequence.
   @Test(arguments: ["tvr", "adamw.0", "adamw.1", "adamw.2", "msrvtt_video_sub"])
   func videosAreThoseOfTheBatch(_ task: String) throws {
     try compare(task, try Golden.reader())
@@ -55,7 +54,7 @@ import Testing
     #expect(try batch.shape("f_sub_input_ids") == [sequence, paddedText])
   }
 
-  /// Videos that are cut are told; windows of a video hold what is said in them.
+  /// Cut videos are reported, and windows of a video hold the sentences said in them.
   @Test func longVideos() throws {
     let (features, subtitles) = (try Golden.features(), try Golden.reader().subtitles)
     let store = try #require(subtitles)

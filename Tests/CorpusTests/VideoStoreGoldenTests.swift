@@ -7,7 +7,7 @@ import Testing
 
 /// The feature stores of the golden corpus, made again from its feature files.
 @Suite struct VideoStoreGoldenTests {
-  /// The stores the golden folder has: dataset, and store under it.
+  /// The golden folder's feature stores, each with its dataset.
   static let stores: [(dataset: String, store: String)] = {
     let golden = SharedData.golden
     let root = golden.appendingPathComponent("db/video_db").path

@@ -53,7 +53,9 @@ import Testing
     #expect(!scratch.exists("db/tv/corrupted.json"))
   }
 
-  /// Any number of parts of any width, in the order that is asked for; the store is named by them.
+  /// A store's features are any number of parts of any width, in the order asked for.
+  ///
+  /// The store is named after them.
   @Test func featuresAreAListOfParts() throws {
     for (name, rows) in [("a", 2), ("b", 4), ("c", 5)] {
       try write(name, kind: "clip-vit", rows: rows, width: 1)
@@ -167,7 +169,7 @@ import Testing
     let before = try FileBytes.read(path: report.path + "/data.mdb")
     #expect(throws: DataError.self) { try VideoStoreBuilder(self.options()).run() }
     #expect(try FileBytes.read(path: report.path + "/data.mdb") == before)
-    // Another store beside it, of features that disagree with the counts that are there.
+    // A second store's features disagree with the counts of the first.
     try write("a", kind: "resnet", rows: 2, width: 2)
     var options = self.options()
     options.frameLength = 2
@@ -178,7 +180,7 @@ import Testing
     #expect(try scratch.contents("db/tv/id2nframe.json") == #"{"a": 3, "b": 4, "c": 5}"#)
   }
 
-  /// Of a list of files one entry that is none is left out by name; a path may be missing.
+  /// Bad entries of a list of files are skipped by name, and a path may be missing.
   @Test func badEntriesOfAListAreLeftOut() throws {
     func entry(_ name: String, _ value: String) -> String { "S'\(name)'\n\(value)s" }
     func files(_ name: String, frames: String) -> String {
@@ -206,7 +208,7 @@ import Testing
     #expect(error.place == "video \"b\"" && error.cure != nil)
   }
 
-  /// Ranks exchange what fits into a round's bytes, however large the videos are.
+  /// Ranks exchange at most a round's bytes at a time, unless a single video is larger.
   @Test(arguments: [1, 2, 3, 7]) func roundsAreBoundedByBytes(ranks: Int) {
     let most = EncodedVideos.mostBytes
     let large = [most / 3, most / 3, most / 2, 3 * most, 5, 5, most, most / 4, 0, 0, 2 * most, 1]
@@ -221,7 +223,7 @@ import Testing
         #expect(!bytes.isEmpty)
       }
     }
-    // Small videos are shared by all, and so are those of which a rank's share is a few.
+    // All ranks share small videos, and also middling ones, of which each rank gets a few.
     let small = EncodedVideos.rounds(100, sizes: [Int](repeating: 1000, count: 100), of: ranks)
     #expect(small[0].allSatisfy { $0.count == 8 })
     let middling = EncodedVideos.rounds(40, sizes: [Int](repeating: most / 16, count: 40), of: ranks)

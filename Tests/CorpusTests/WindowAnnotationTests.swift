@@ -4,7 +4,7 @@ import Testing
 
 @testable import Corpus
 
-/// The forms in which QVHighlights, Charades-STA, ActivityNet Captions and TACoS are kept.
+/// Annotations in the forms of QVHighlights, Charades-STA, ActivityNet Captions and TACoS.
 @Suite struct WindowAnnotationTests {
   private func rows(
     _ task: String, _ annotation: String
@@ -103,7 +103,9 @@ import Testing
     #expect(found.skipped.count == 1)
   }
 
-  /// Others keep seconds beside `fps`; taken for frames, every moment would be at the beginning.
+  /// Timestamps beside `fps` may be seconds.
+  ///
+  /// Taken for frames, every moment would lie at the beginning.
   @Test func secondsBesideAFrameRate() throws {
     let found = try rows(
       "charades_sta",

@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  /// A wrong answer or a false statement must not be true of any scene of the video.
+  /// A wrong answer or a false statement is true of no scene of the video.
   @Test func whatIsFalseIsFalseThroughoutTheVideo() throws {
     let annotations = QuestionAnnotations(options: corpus.options)
     var fromTheVideo = 0
@@ -164,7 +164,7 @@ import Testing
     }
     #expect((levels["VCMR_0.5-r1"] ?? 9) < (levels["SVMR_0.5-r1"] ?? 0) / 6)
     #expect(corpus.chance(of: .msrvtt)["VR_r5"].map { abs($0 - 500.0 / 12) < 1e-9 } == true)
-    // One video of three frames: the only span of three frames is right for a moment that covers
+    // One video of three frames: its only span of three frames is right for a moment that covers
     // it.
     let scenario = Scenario(
       index: 0, name: "v", split: .test, frameCount: 3, duration: 4.5, scenes: [], hasSubtitles: false)
@@ -185,8 +185,10 @@ import Testing
     }
   }
 
-  /// VLEP's right event is what the next scene shows, the wrong one is not in the video at all or
-  /// elsewhere, and which comes first tells nothing.
+  /// VLEP's answers are placed at random, with two different events a row.
+  ///
+  /// The right event is what the next scene shows. The wrong one comes from elsewhere in the video
+  /// or from none of its scenes.
   @Test func futuresFollow() throws {
     let corpus = try DemoCorpus(smallOptions())
     var first = 0

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Demo
 
-/// A corpus of a few videos, quick to make.
+/// Returns options of a corpus of a few videos, quick to make.
 func smallOptions(seed: UInt64 = 7) -> DemoOptions {
   var options = DemoOptions()
   options.seed = seed
@@ -15,7 +15,7 @@ func smallOptions(seed: UInt64 = 7) -> DemoOptions {
   return options
 }
 
-/// A path for a folder that does not exist yet.
+/// Returns a path for a folder that does not exist yet.
 func temporaryPath(_ name: String) -> String {
   FileManager.default.temporaryDirectory.appendingPathComponent("\(name)-\(UUID().uuidString)").path
 }
@@ -59,7 +59,7 @@ func temporaryPath(_ name: String) -> String {
     }
   }
 
-  /// Paths of the golden annotations that demo rows must resemble.
+  /// The tasks and splits whose golden annotations demo rows must resemble.
   static let annotations = DemoTask.tokenized.flatMap { task in
     DemoSplit.allCases.map { (task, $0) }
   }
@@ -71,7 +71,7 @@ func temporaryPath(_ name: String) -> String {
     for row in corpus.rows(task, split) { #expect(kinds(row) == kinds(golden)) }
   }
 
-  /// The fields that VALUE's annotations have.
+  /// Rows have the fields of VALUE's annotations.
   @Test(arguments: [
     (DemoTask.yc2r, ["desc_id", "desc", "vid_name", "duration"]),
     (.vatexRetrieval, ["desc_id", "desc", "vid_name", "duration"]),
@@ -113,8 +113,7 @@ func temporaryPath(_ name: String) -> String {
     return try #require(rows.first { $0["sub"]?.array?.isEmpty != true })
   }
 
-  /// What a row holds: its fields with the kinds of their values, in order; of a list its first
-  /// element.
+  /// Returns a row's fields with the kinds of their values, in order; of a list, its first element.
   private func kinds(_ json: JSON) -> String {
     switch json {
     case .object(let object):

@@ -3,9 +3,10 @@ import Testing
 
 @testable import Demo
 
-/// The weakest learner there is must find its way: ridge regression from frames to the words of the
-/// queries that cover them, learnt on the training videos, then test queries matched to frames by
-/// their words alone.
+/// A linear probe must be able to learn from the corpus.
+///
+/// Ridge regression learns, on the training videos, from frames to the words of the queries that
+/// cover them. It then matches test queries to frames by their words alone.
 @Suite struct LearnabilityTests {
   @Test func aLinearProbeFindsVideosAndMomentsOfUnseenCombinations() throws {
     var options = DemoOptions()
@@ -31,15 +32,15 @@ import Testing
     let other = try DemoCorpus(options)
     options.seed = 99
     let probe = try LinearProbe(DemoCorpus(options))
-    // The codes of another seed mean nothing: a probe learnt there does no better than chance here.
+    // Another seed has other codes, so its probe does no better than chance here.
     #expect(probe.evaluate(other).videos < 15)
   }
 }
 
-/// Word scores of a frame, linear in its features.
+/// A probe whose word scores of a frame are linear in its features.
 private struct LinearProbe {
   private var vocabulary: [String: Int] = [:]
-  /// [width][words]
+  /// The weights, [width][words].
   private var weights: [[Double]] = []
 
   init(_ corpus: DemoCorpus) throws {
@@ -70,8 +71,7 @@ private struct LinearProbe {
         for word in words { right[row][word] += input[row] }
       }
     }
-    // Relative to how often each word occurs, or the words that every query has would drown the
-    // others.
+    // Counts are relative to each word's frequency, or the words of every query would dominate.
     let often = (0..<vocabulary.count).map { word in
       Double(targets.count { $0.contains(word) }) / Double(targets.count)
     }
@@ -83,8 +83,8 @@ private struct LinearProbe {
     weights = Self.solve(gram, right)
   }
 
-  /// Percent of the test queries about what is seen whose video comes first, and whose best frame
-  /// in it is right.
+  /// Returns the percentages of visual test queries whose video, and whose best frame in it, is
+  /// right.
   func evaluate(_ corpus: DemoCorpus) -> (videos: Double, frames: Double) {
     let annotations = RetrievalAnnotations(options: corpus.options)
     let scenarios = corpus.scenarios(in: .test)
@@ -119,7 +119,7 @@ private struct LinearProbe {
     text.lowercased().split { !$0.isLetter }.map { String($0) }
   }
 
-  /// Gaussian elimination of a symmetric positive definite system with several right sides.
+  /// Solves a symmetric positive definite system with several right sides by Gaussian elimination.
   private static func solve(_ matrix: [[Double]], _ right: [[Double]]) -> [[Double]] {
     var (a, b) = (matrix, right)
     for pivot in a.indices {

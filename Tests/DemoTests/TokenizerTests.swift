@@ -6,7 +6,7 @@ import Text
 
 @Suite struct TokenizerTests {
   @Test func mergesAreTheMostFrequentPairsFirst() {
-    // "ab" occurs 4 times, then "abc" 2 times; " x" only once is never merged.
+    // "ab" occurs 4 times and "abc" 2 times; " x" occurs once and is never merged.
     let merges = BytePairTrainer.merges(from: ["ab", "abc", "abc", "ab x"], limit: 10)
     #expect(merges == [.init(left: "a", right: "b"), .init(left: "ab", right: "c")])
     #expect(BytePairTrainer.merges(from: ["ab", "abc", "abc"], limit: 1).count == 1)
@@ -33,8 +33,7 @@ import Text
     #expect(end + 1 < vocabulary.count - 1)
   }
 
-  /// The project's own reader takes it, knows every word of the corpus as few tokens, and gives
-  /// back any text.
+  /// hero's own tokenizer reads the files, encodes names as single tokens and restores any text.
   @Test func theTokenizerOfTheModelReadsIt() throws {
     let path = temporaryPath("demo-tokenizer")
     defer { try? FileManager.default.removeItem(atPath: path) }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-/// Gradients that reach one tensor on several ways.
+/// Gradients that reach one tensor along several paths.
 @Suite(.serialized) struct AccumulationTests {
   @Test func residual() throws {
     try OperationCheck([.random(20, 24, seed: 1), .random(24, 24, scale: 0.3, seed: 2)]) { tape, t in
@@ -25,7 +25,7 @@ import Testing
     }.run()
   }
 
-  /// The same with results, one of which has a gradient already when the product's arrive.
+  /// Both gradients of a product may go to one result, which may already have a gradient.
   @Test func productOfResultsWithThemselves() throws {
     try OperationCheck([.random(30, 20, scale: 0.4, seed: 1), .random(9, 20, scale: 0.4, seed: 2)]) {
       tape, t in
@@ -45,7 +45,7 @@ import Testing
       Matrix.random(12, 16, seed: 1), .random(12, 1, seed: 2), .random(1, 16, seed: 3),
       .random(1, 16, seed: 4),
     ]
-    // Each of these leaves a gradient in all of its inputs, which then has several parts.
+    // Each operation adds to the gradients of all its inputs, which thus have several parts.
     try OperationCheck(inputs) { tape, t in
       let normed = tape.layerNorm(
         t[0], residual: tape.normalizeRows(t[0], floor: 1e-5), t[2], t[3], epsilon: 1e-5)
@@ -90,7 +90,7 @@ import Testing
     }.run()
   }
 
-  /// A pair's query and rows may be the same tensor, as may a term and another.
+  /// A pair's query and rows may be the same tensor, and so may two terms of a sum.
   @Test func sameTensorTwice() throws {
     try OperationCheck([.random(4, 18, seed: 1)]) { tape, t in
       let sum = tape.gatherSum([
@@ -109,7 +109,7 @@ import Testing
     }.run()
   }
 
-  /// Two losses of one network: what both need is visited once, with both gradients.
+  /// A backward pass from two losses visits what both need once, with both gradients.
   @Test func severalLosses() throws {
     try Backends.forEach { backend in
       let x = leaf(Matrix(row: [2, 3]), on: backend)

@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 @Suite struct ArgmaxTests {
-  /// Columns past the given ones do not count, and of equals the first wins.
+  /// Columns past the given ones do not count, and the first of equal values wins.
   @Test func firstOfTheLargest() throws {
     let backend = try CPUBackend()
     for columns in [1, 15, 16, 17, 100] {
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  /// Of equals the first comes first; what is not a number never counts.
+  /// Equal values keep their order, and NaN never counts.
   @Test func largestFirst() throws {
     try Backends.forEach { backend in
       let x = backend.makeTensor([3, 1, 3, .nan, 2, -1, .nan, .nan, 7, .nan], rows: 2, columns: 5)
@@ -44,8 +44,8 @@ import Testing
     }
   }
 
-  /// Columns in three pieces give what they give at once, equal numbers included, and what is not a
-  /// number in none.
+  /// The top k of columns in three pieces are those of all columns, with equal values and NaN among
+  /// them.
   @Test func topKOfPieces() throws {
     let (rows, columns, kept) = (4, 90, 12)
     var x = Matrix.random(rows, columns, seed: 3)

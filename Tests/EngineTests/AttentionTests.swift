@@ -4,7 +4,7 @@ import Testing
 @testable import Engine
 
 @Suite(.serialized) struct AttentionTests {
-  /// Around every multiple of the vectors' 16 lanes, and empty.
+  /// Lengths around every multiple of the vectors' 16 lanes, and 0.
   static let lengths = [1, 2, 0, 5, 15, 16, 17, 33, 70, 4]
 
   /// Self-attention reads q, k and v from one product.
@@ -20,11 +20,11 @@ import Testing
 
   @Test func droppedCausally() throws { try run(head: 16, heads: 3, [3, 40, 1], causal: true, dropout: 0.1) }
 
-  /// More keys than a vector of counters has random numbers for.
+  /// A sequence may have more keys than a vector of counters has random numbers for.
   @Test func longSequence() throws { try run(head: 4, heads: 1, [150, 3], dropout: 0.2) }
 
-  /// Around every multiple of a warp's 16 rows, up to the 64 that a GPU's block has whole, and
-  /// longer, at once.
+  /// A batch may mix lengths around every multiple of a warp's 16 rows, up to the 64 that a GPU's
+  /// block holds whole, and longer ones.
   @Test(arguments: [7, 64]) func shortAndLong(head: Int) throws {
     try run(head: head, heads: 1, [1, 65, 16, 17, 64, 32, 33, 48], dropout: 0.25)
   }
@@ -49,7 +49,7 @@ import Testing
     }.run()
   }
 
-  /// Two heads of queries and keys of different lengths.
+  /// Checks two heads with queries and keys of different lengths.
   private func checkCross(head: Int, queries: [Int], keys: [Int], dropout: Float) throws {
     let width = 2 * head
     let shape = Referee.AttentionShape(
@@ -68,24 +68,25 @@ import Testing
     }.run()
   }
 
-  /// Some of them are empty on one side or both.
+  /// Sequences may be empty on one side or both.
   @Test(arguments: [8, 16, 20, 64], [Float(0), 0.25])
   func crossAttention(head: Int, dropout: Float) throws {
     try checkCross(
       head: head, queries: [3, 0, 5, 1, 20, 0, 2], keys: [7, 4, 0, 40, 17, 0, 1], dropout: dropout)
   }
 
-  /// A sequence is long by its queries, or by its keys.
+  /// A sequence may be long in its queries alone or in its keys alone.
   @Test func oneLongSide() throws {
     try checkCross(head: 8, queries: [3, 66, 64, 0, 70], keys: [70, 4, 64, 65, 0], dropout: 0.1)
   }
 
-  /// Beams share a memory and caches have room to grow: ranges that overlap, leave gaps and come in
-  /// any order.
+  /// Key ranges may overlap, leave gaps and come in any order.
+  ///
+  /// Beams share a memory, and caches have room to grow.
   @Test func anyKeyRanges() throws {
     let (width, ranges, lengths) = (40, [10..<15, 0..<12, 10..<15, 30..<30, 20..<41], [1, 2, 4, 1, 3])
     let (queries, keysValues) = (Matrix.random(11, width, seed: 1), Matrix.random(45, 2 * width, seed: 2))
-    // The referee has each sequence's keys to itself.
+    // The referee gets each sequence's keys as a copy.
     let rows = ranges.flatMap { Array($0) }
     let expected = Referee.attention(
       queries, Matrix(rows: rows.count, columns: 2 * width) { keysValues[rows[$0], $1] },
@@ -139,7 +140,7 @@ import Testing
     return (values, input.gradient.map { backend.values(of: $0) } ?? [])
   }
 
-  /// Scores that differ by thousands: the softmax is one-hot, and nothing overflows.
+  /// With scores that differ by thousands the softmax is one-hot, and nothing overflows.
   @Test func hugeScores() throws {
     let (width, length) = (16, 20)
     let shape = Referee.AttentionShape(

@@ -16,12 +16,12 @@ enum Backends {
     let device = try TestGPU.open()
     poison(device)
     try body(device)
-    // A profile hands every operation on as it came.
+    // A profiled backend forwards every operation unchanged.
     try body(ProfiledBackend(try CPUBackend(threads: 2), limits: .init(peak: 1e9, bandwidth: 1e9)))
   }
 
-  /// The processor's in bfloat16: what only some processors can do themselves, the other kernels do
-  /// as well.
+  /// Runs `body` in bfloat16 on every kernel set of the CPU, also on those without instructions for
+  /// it.
   static func forEachBF16(_ body: (CPUBackend) throws -> Void) throws {
     for kernels in KernelSets.multiplying {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .bf16)
@@ -30,8 +30,7 @@ enum Backends {
     }
   }
 
-  /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing
-  /// is found out.
+  /// Leaves NaN in the memory of the next tensors, so that a read before a write shows.
   static func poison(_ backend: any Backend) {
     var held: [Tensor] = []
     for power in 10...14 {

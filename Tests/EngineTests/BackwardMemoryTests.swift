@@ -3,23 +3,23 @@ import Testing
 
 @testable import Engine
 
-/// What a backward pass holds at once, and that its gradients have the same bits whatever it holds.
+/// The memory of a backward pass, whose gradients have the same bits whatever it keeps.
 @Suite(.serialized) struct BackwardMemoryTests {
   private struct Outcome {
-    /// Their bytes, of each parameter.
+    /// The bytes of each parameter's gradient.
     var gradients: [Data] = []
-    /// Bytes that the update took beside weights, at most.
+    /// The peak of the update's bytes, without weights.
     var bytes = 0
-    /// Bytes that the way back found, beside weights.
+    /// The bytes held when the backward pass begins, without weights.
     var held = 0
   }
 
-  /// A chain of norms over x plus rows of a table.
+  /// Runs an update of a chain of norms, each over x plus rows of a table.
   private func update(_ precision: Precision, releases: Bool, rows: Int, width: Int) throws -> Outcome {
     let backend = try CPUBackend(threads: 1, emulating: precision)
     let store = ParameterStore(backend: backend)
     let layers = 5
-    // A table has a block of gradients of its own.
+    // Each table has its own block of gradients.
     let tables = (0..<layers).map { store.add("table \($0)", [2048, width], .constant(0)) }
     let gammas = (0..<layers).map { store.add("gamma \($0)", [width], .constant(1)) }
     let betas = (0..<layers).map { store.add("beta \($0)", [width], .constant(0)) }
@@ -53,7 +53,7 @@ import Testing
     let kept = try update(precision, releases: false, rows: rows, width: width)
     let again = try update(precision, releases: true, rows: rows, width: width)
     #expect(kept.gradients == again.gradients && kept.gradients.allSatisfy { !$0.isEmpty })
-    // All norms' results but the last.
+    // Releasing frees the results of all norms but the last.
     let size = precision == .fp32 ? 4 : 2
     #expect(again.held <= kept.held - 4 * rows * width * size, "\(again.held) of \(kept.held) bytes")
     #expect(again.bytes <= kept.bytes, "\(again.bytes) of \(kept.bytes) bytes")

@@ -6,11 +6,11 @@ import Testing
 
 @testable import Engine
 
-/// What the CUDA backend promises beside right results, on the emulated device.
+/// The guarantees of the CUDA backend beyond correct results, on the emulated device.
 @Suite(.serialized) struct CUDABackendTests {
   typealias Network = TrainingStepTests.Network
 
-  /// Updates beside the CPU's: the same losses, as far as float32 goes.
+  /// Updates give the CPU's losses, up to float32's rounding.
   @Test func trainsAsTheCPU() throws {
     let device = Network(try TestGPU.open(), seed: 3)
     let cpu = Network(try CPUBackend(threads: 1), seed: 3)
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  /// bfloat16 follows the CPU from a distance, and learns.
+  /// Losses in bfloat16 stay near the CPU's, and training learns.
   @Test func learnsInHalfPrecision() throws {
     let device = Network(try TestGPU.open(.bf16), seed: 3)
     let cpu = Network(try CPUBackend(threads: 1), seed: 3)
@@ -39,8 +39,7 @@ import Testing
     #expect(network.step(0, seed: 3).isFinite)
   }
 
-  /// Nothing in an update waits or copies back, and after the first ones nothing takes memory from
-  /// the driver.
+  /// An update neither waits for the device nor copies from it.
   @Test(.enabled(if: TestGPU.isEmulated, "a GPU does not count its calls")) func updatesDoNotWait() throws {
     let network = Network(try TestGPU.open(), seed: 3)
     for number in 0..<3 { _ = network.step(number, seed: 3) }
@@ -53,9 +52,10 @@ import Testing
     #expect(isFinite)
   }
 
-  /// Uploads come after what still uses their memory, and before what reads them or has the memory
-  /// next: small ones in line, large ones on a stream of their own, as floats or as halves, early
-  /// or late.
+  /// An upload comes after earlier uses of its memory, and before later ones.
+  ///
+  /// Small uploads are queued in line, large ones on a stream of their own, as floats or as halves,
+  /// early or late.
   @Test(arguments: [(100, 0), (20_000, 0.1), (40_000, 0)] as [(Int, Float)], [false, true])
   func uploadsKeepTheirOrder(upload: (count: Int, fraction: Float), atOnce: Bool) throws {
     hero_cuda_emulation_copy_at_once(atOnce)
@@ -66,22 +66,23 @@ import Testing
     func has(_ tensor: Tensor, _ value: Float) -> Bool { backend.values(of: tensor) == values(value) }
     let copy = backend.makeTensor(rows: 1, columns: count)
     do { backend.run(Copy(uploaded(1), to: copy)) }
-    // These have the memory of the first, one after the other.
+    // These reuse the first one's memory, one after the other.
     do { _ = uploaded(2) }
     let filled = backend.makeTensor(rows: 1, columns: count)
     backend.run(Fill(filled, with: 3 + upload.fraction))
     backend.synchronize()
     let last = uploaded(4)
     #expect(has(last, 4) && has(filled, 3) && has(copy, 1))
-    // The same memory once more, by another upload.
+    // Another upload fills the same memory once more.
     let other = backend.makeTensor(rows: 1, columns: count)
     backend.run(Copy(last, to: other))
     values(5).withUnsafeBufferPointer { backend.upload($0, to: last) }
     #expect(has(last, 5) && has(other, 4))
   }
 
-  /// Every finite half travels in two bytes, and arrives to the bit; one other number among them
-  /// makes all travel as floats.
+  /// Finite halves are uploaded in two bytes each and arrive bit for bit.
+  ///
+  /// One other number among them makes all of them travel as floats.
   @Test(arguments: [nil, 0.1, 65_504.5, .infinity, 0x1p-25, 0x1.0002p-3, 0x1p-140] as [Float?])
   func halvesTravelAsHalves(other: Float?) throws {
     var values = (0...UInt16.max).map { Float(Float16(bitPattern: $0)) }.filter(\.isFinite)
@@ -90,7 +91,7 @@ import Testing
     let tensor = backend.makeTensor(rows: 1, columns: values.count + 5)
     let before = hero_cuda_emulation_count().uploaded
     values.withUnsafeBufferPointer { values in
-      // Where the device cannot write four at once.
+      // At this offset the device cannot write four values at once.
       let part = Tensor(rows: 1, columns: values.count, storage: tensor.storage, offset: 3)
       backend.upload(values, to: part)
       let arrived = backend.values(of: part)
@@ -100,7 +101,8 @@ import Testing
     #expect(!TestGPU.isEmulated || bytes == (other == nil ? 2 : 4) * values.count)
   }
 
-  /// Numbers are those of when they were asked for; waiting for them leaves later work alone.
+  /// A reading gives the values of the moment it was asked for, and waiting for it leaves later
+  /// work alone.
   @Test func readingsAreWaitedForAlone() throws {
     let backend = try TestGPU.open()
     let sums = backend.makeSums(2)
@@ -117,7 +119,7 @@ import Testing
     #expect(backend.numbers(of: [sums]) == [3, 3])
   }
 
-  /// The driver's figure holds what tensors took, the room of products and the regions' ends.
+  /// The driver's peak of memory includes tensors, the workspace of products and the regions' ends.
   @Test func theDriverTellsTheMemory() throws {
     let backend = try TestGPU.open()
     let tensor = backend.makeTensor(rows: 3000, columns: 20_000)
@@ -126,11 +128,11 @@ import Testing
     #expect(try CPUBackend(threads: 1).peakDeviceMemory == nil)
   }
 
-  /// Blocks run in another order every second launch, which no result shows.
+  /// Training repeats bit for bit, though every second launch runs its blocks in reverse.
   @Test(arguments: [Precision.fp32, .bf16]) func runsRepeatBitForBit(precision: Precision) throws {
     let runs = try (0..<2).map { run in
       let backend = try TestGPU.open(precision)
-      // The second run's launches have the other parity.
+      // One more launch swaps the order of blocks for the second run.
       if run == 1 { backend.run(Fill(backend.makeTensor(rows: 1, columns: 1), with: 0)) }
       let network = Network(backend, seed: 9)
       let losses = (0..<5).map { network.step($0, seed: 9) }
@@ -139,7 +141,7 @@ import Testing
     #expect(runs[0] == runs[1])
   }
 
-  /// Loading threads upload while updates are under way.
+  /// Loading threads may upload while updates are under way.
   @Test func uploadsFromOtherThreads() async throws {
     let backend = try TestGPU.open()
     let network = Network(backend, seed: 3)
@@ -159,7 +161,8 @@ import Testing
     #expect(rows == [])
   }
 
-  /// Self-attention with dropout, two heads wide, and the gradient of its input.
+  /// Runs self-attention of two heads with dropout, and returns its result and its input's
+  /// gradient.
   private func attend(
     _ backend: any Backend, _ lengths: [Int], head: Int, causal: Bool = false
   ) -> (out: [Float], gradient: [Float]) {
@@ -176,10 +179,12 @@ import Testing
     return (values, input.gradient.map { backend.values(of: $0) } ?? [])
   }
 
-  /// Sequences that a block has whole, by every number of a warp's 16 rows, and longer ones.
+  /// The lengths of sequences that a block holds whole, around multiples of a warp's 16 rows, and
+  /// of longer ones.
   private static let lengths = [1, 0, 16, 17, 32, 33, 64, 48, 65, 130]
 
-  /// Tensor-core products, in the emulated form, with everything that an attention can have.
+  /// Attention by tensor-core products stays near the CPU's, with everything that an attention can
+  /// have.
   @Test(arguments: [7, 20, 64, 100], [false, true]) func attentionInHalfPrecision(head: Int, causal: Bool)
     throws
   {
@@ -189,7 +194,7 @@ import Testing
     expectNear(found.gradient, expected.gradient, within: 0.015)
   }
 
-  /// Blocks run in another order every second launch.
+  /// Attention repeats bit for bit, though every second launch runs its blocks in reverse.
   @Test(arguments: [Precision.fp32, .bf16]) func attentionRepeatsBitForBit(precision: Precision) throws {
     let runs = try (0..<2).map { run in
       let backend = try TestGPU.open(precision)
@@ -199,7 +204,7 @@ import Testing
     #expect(runs[0].out == runs[1].out && runs[0].gradient == runs[1].gradient)
   }
 
-  /// More long sequences beside short ones than one launch may choose.
+  /// A batch may have more long sequences beside short ones than one launch can choose.
   @Test func manyLongSequences() throws {
     let lengths = [3] + [Int](repeating: 65, count: HERO_CHOSEN_SEQUENCES + 2) + [16]
     let expected = attend(try CPUBackend(threads: 1), lengths, head: 4)
@@ -208,8 +213,9 @@ import Testing
     expectNear(found.gradient, expected.gradient, within: 1e-5)
   }
 
-  /// A block has as much of a sequence as its shared memory has room for: that of compute
-  /// capability 9.0, 8.6 and 7.0.
+  /// A block holds as many rows of a sequence as its shared memory has room for.
+  ///
+  /// The rooms are those of compute capability 9.0, 8.6 and 7.0.
   @Test func shortSequencesFitTheDevice() {
     let bf16 = AttentionShape(precision: .bf16, headWidth: 128)
     let fp32 = AttentionShape(precision: .fp32, headWidth: 128)
@@ -219,8 +225,10 @@ import Testing
     #expect(fp32.block(.attentionQueries, longest: 65).tiles == 3)
   }
 
-  /// Norms of rows that one warp, several of them and all of a block's have, that end on eight
-  /// columns and do not, with both dropouts and the bias of what they read.
+  /// Norms are right for rows of one warp, of several and of a whole block, ending on eight columns
+  /// or not.
+  ///
+  /// They have both dropouts and add the bias of the layer that they read.
   @Test(arguments: [1, 40, 300, 768, 1030, 4104], [Precision.fp32, .bf16])
   func normsOfAllWidths(columns: Int, precision: Precision) throws {
     let rows = 21
@@ -244,7 +252,7 @@ import Testing
     }
   }
 
-  /// The norm of the difference, relative to that of what is expected.
+  /// Checks the norm of the difference, relative to that of the expected values.
   private func expectNear(_ values: [Float], _ expected: [Float], within tolerance: Float) {
     #expect(values.count == expected.count)
     let difference = paired(values, expected).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
@@ -254,7 +262,7 @@ import Testing
 
   private static let missing = ["HERO_CUDA_PATH": "/nowhere/cuda"]
 
-  /// A library that is missing is named, with the places where it was looked for and a cure.
+  /// A missing library is named, with the places searched and a cure.
   @Test(
     .enabled(
       if: CUDALibraries.survey(environment: missing).functions == nil, "a machine with a GPU has them all"))

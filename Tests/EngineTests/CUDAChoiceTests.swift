@@ -5,8 +5,7 @@ import Testing
 
 @testable import Engine
 
-/// Which of cuBLASLt's algorithms products take: the quickest, kept in a file that a run repeats
-/// by.
+/// The choice of cuBLASLt's algorithms: the quickest one, kept in a file so that runs repeat.
 @Suite(.serialized, .enabled(if: TestGPU.isEmulated, "a GPU's own times are not known"))
 struct CUDAChoiceTests {
   private let folder: TemporaryFolder
@@ -19,7 +18,7 @@ struct CUDAChoiceTests {
       hero_cuda_emulation().pointee, cache: cache ?? self.cache, timesProducts: timesProducts)
   }
 
-  /// The file of choices, if there is one.
+  /// The cache's files of choices.
   private var files: [URL] {
     get throws {
       try FileManager.default.contentsOfDirectory(at: cache, includingPropertiesForKeys: nil).filter {
@@ -32,7 +31,7 @@ struct CUDAChoiceTests {
     String(decoding: try Data(contentsOf: try #require(try files.first)), as: UTF8.self)
   }
 
-  /// Products by each of the three algorithms, and waits for the device.
+  /// The counts of products by each of the three algorithms, and of waits for the device.
   private struct Calls: Equatable {
     let products: [Int]
     let waits: Int
@@ -68,7 +67,7 @@ struct CUDAChoiceTests {
       ], waits: after.waits - before.waits)
   }
 
-  /// The first product of a class is timed, others of it are not, nor those of later processes.
+  /// Only the first product of a class is timed, and later processes time none of it.
   @Test(arguments: [false, true]) func theQuickestIsTakenAndKept(adding: Bool) throws {
     hero_cuda_emulation_time_products(1, 0.5, 0.8)
     defer { hero_cuda_emulation_time_products(1, 1, 1) }
@@ -77,14 +76,14 @@ struct CUDAChoiceTests {
     #expect(timed.waits > 0 && timed.products.allSatisfy { $0 > 1 })
     #expect(multiply(first, adding: adding) == Calls([0, 1, 0]))
     #expect(multiply(first, rows: 19, adding: adding) == Calls([0, 1, 0]))
-    // What is the quickest there would be another.
+    // By these times another algorithm would be the quickest.
     hero_cuda_emulation_time_products(0.5, 1, 1)
     #expect(multiply(try open(), adding: adding) == Calls([0, 1, 0]))
     #expect(multiply(try open(), columns: 80, adding: adding).waits > 0)
     #expect(try files.count == 1)
   }
 
-  /// By less than 3 %, chance would decide.
+  /// Algorithms within 3 % of each other count as equal, since chance would decide.
   @Test func equalsAreNotToldApart() throws {
     hero_cuda_emulation_time_products(1, 0.98, 0.99)
     defer { hero_cuda_emulation_time_products(1, 1, 1) }
@@ -101,7 +100,7 @@ struct CUDAChoiceTests {
     multiply(one)
     hero_cuda_emulation_time_products(1, 1, 0.5)
     #expect(multiply(other) == Calls([0, 1, 0]))
-    // This one has timed before the other wrote.
+    // `late` was opened before `early` wrote its choice.
     let shapes = CUDAProducts.ShapeClass(.init(m: 3, n: 4, k: 5, flags: 6))
     let (early, late) = (
       CUDAChoices(title: "a device", folder: cache), CUDAChoices(title: "a device", folder: cache)
@@ -112,7 +111,7 @@ struct CUDAChoiceTests {
     #expect(another.kept(shapes) == nil)
   }
 
-  /// A shape that its class's algorithm does not fit takes its own, and changes nothing for others.
+  /// A shape that its class's algorithm does not fit takes another, and changes nothing for others.
   @Test func aShapeThatDoesNotFitTakesItsOwn() throws {
     hero_cuda_emulation_time_products(1, 1, 0.5)
     defer { hero_cuda_emulation_time_products(1, 1, 1) }
@@ -124,7 +123,7 @@ struct CUDAChoiceTests {
     #expect(try text() == kept)
   }
 
-  /// What a run computes does not depend on which shape of a class comes first: `--resume` meets
+  /// A run's results do not depend on which shape of a class comes first, as `--resume` meets
   /// others first.
   @Test func proposalsAreThoseOfTheClass() throws {
     hero_cuda_emulation_propose_last_first(true)
@@ -139,7 +138,7 @@ struct CUDAChoiceTests {
 
   enum Damage: CaseIterable { case digit, cut, otherTitle, empty, noise }
 
-  /// What is damaged is timed once more, the rest stands, and the file is whole again.
+  /// Damaged choices are timed again, the others stay, and the file is whole again.
   @Test(arguments: Damage.allCases) func aDamagedFileIsMadeAgain(damage: Damage) throws {
     hero_cuda_emulation_time_products(1, 0.5, 1)
     defer { hero_cuda_emulation_time_products(1, 1, 1) }
@@ -168,7 +167,7 @@ struct CUDAChoiceTests {
     case .cut: #expect(narrow == [0, 1, 0] && wide == [0, 0, 1])
     default: #expect(narrow == [0, 0, 1] && wide == [0, 0, 1])
     }
-    // A third run finds both.
+    // A third run finds both choices.
     hero_cuda_emulation_time_products(0.1, 1, 1)
     let third = try open()
     #expect(multiply(third) == Calls(narrow))
@@ -176,7 +175,7 @@ struct CUDAChoiceTests {
     #expect(try text().split(separator: "\n").count == 3)
   }
 
-  /// Choices that nobody keeps would differ from run to run.
+  /// Nothing is timed where no file keeps the choice, since choices would differ from run to run.
   @Test func nothingIsTimedWithoutAFile() throws {
     hero_cuda_emulation_time_products(1, 0.5, 0.5)
     defer { hero_cuda_emulation_time_products(1, 1, 1) }
@@ -193,7 +192,7 @@ struct CUDAChoiceTests {
     #expect(multiply(try open()) == Calls([0, 1, 0]))
     #expect(multiply(try open(), columns: 80) == Calls([1, 0, 0]))
     try FileManager.default.removeItem(at: lock)
-    // The file cannot be written any more while the process runs.
+    // The file becomes unwritable while the process runs.
     let backend = try open()
     try FileManager.default.removeItem(at: file)
     try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-/// NVIDIA's compiler itself has the kernels, for every kind of device, without one.
+/// The kernels, compiled by NVIDIA's own compiler for every kind of device, without one.
 struct CUDAKernelTests {
   struct Target: Sendable, CustomTestStringConvertible {
     let architecture: Int
@@ -17,7 +17,7 @@ struct CUDAKernelTests {
     Target(architecture: 90, precision: .bf16), Target(architecture: 100, precision: .bf16),
   ]
 
-  /// Every kernel compiles, and none keeps registers in memory.
+  /// Every kernel compiles, and none spills registers to memory.
   @Test(arguments: targets) func compiles(target: Target) throws {
     let functions: CUDALibraries
     do {

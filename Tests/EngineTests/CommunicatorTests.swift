@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-/// What ranks do together, over threads in place of processes.
+/// Collectives of ranks, which are threads here in place of processes.
 struct CommunicatorTests {
   @Test(arguments: [1, 2, 3, 5]) func collectives(size: Int) throws {
     let found = try ThreadRanks.run(size) { ranks in
@@ -26,8 +26,10 @@ struct CommunicatorTests {
     #expect(found.flatMap { Array($0.part) } == Array(0..<7))
   }
 
-  /// Rows of all ranks below one another; what flows back is every rank's use of them, or one's
-  /// where all use them alike.
+  /// Every rank gets the rows of all ranks, one below the other.
+  ///
+  /// `gatherRows` sums the gradients of all ranks' uses of them. `shareRows` takes one rank's,
+  /// since all use them alike.
   @Test func gatheredRows() throws {
     let counts = [2, 0, 1]
     let found = try ThreadRanks.run(3) { ranks in
@@ -40,7 +42,8 @@ struct CommunicatorTests {
       let x = tape.gather(weight.tensor, backend.makeIndices(own))
       let all = tape.gatherRows(x, counts: counts)
       let shared = tape.shareRows(x, counts: counts)
-      // Each rank asks for its own factor of the gathered rows, and all for the same of the shared.
+      // Each rank weights the gathered rows by its own factor, and all ranks the shared rows by
+      // one.
       for (rows, factor) in [(all, Float(1 + ranks.rank)), (shared, 10)] {
         let zero = backend.makeTensor([Float](repeating: 0, count: 6), rows: 3, columns: 2)
         _ = tape.distances(tape.scale(rows, by: 1), targets: zero, weight: factor)
@@ -63,8 +66,9 @@ struct CommunicatorTests {
     }
   }
 
-  /// Sums of all ranks' gradients, whatever the buckets; a parameter that some rank uses has a
-  /// gradient on all.
+  /// Every rank gets the sum of all ranks' gradients, whatever the bucket size.
+  ///
+  /// A parameter that some rank uses has a gradient on all ranks.
   @Test(arguments: [1, 5, 1 << 20]) func gradientsAreAddedUp(bucketSize: Int) throws {
     let found = try ThreadRanks.run(3) { ranks in
       let backend = try CPUBackend(threads: 1)
@@ -72,8 +76,8 @@ struct CommunicatorTests {
       let parameters = ["a", "b", "c", "d", "e"].map { store.add($0, [3], .constant(0)) }
       store.initialize(seed: 1)
       let exchange = GradientExchange(store, communicator: ranks, bucketSize: bucketSize)
-      // Rank r uses parameters 0 … r; the last but one has its gradient from an earlier batch, on
-      // the first rank only.
+      // Rank r uses parameters 0 … r. Parameter 3 has its gradient from an earlier batch, on rank 0
+      // only.
       let use = { (tape: Tape, parameter: Parameter) in
         let target = backend.makeTensor([Float(ranks.rank + 1), 0, 0], rows: 1, columns: 3)
         _ = tape.distances(tape.gatherSum([(parameter.tensor, nil)]), targets: target, weight: 1)
@@ -88,7 +92,7 @@ struct CommunicatorTests {
       exchange.backward(ranks.rank == 0 ? nil : tape)
       return parameters.map { $0.gradient.map { backend.values(of: $0) } }
     }
-    // Rank 0 had no tape to go back through.
+    // Rank 0 had no tape for its backward pass.
     for gradients in found {
       #expect(gradients == [[-2, 0, 0], [-2, 0, 0], [-1, 0, 0], [-1, 0, 0], nil])
     }
@@ -105,7 +109,7 @@ struct CommunicatorTests {
     #expect(Set((0..<100).map { RandomStream.seed(42, of: $0) }).count == 100)
   }
 
-  /// Ranks drop other elements of the same tensor, and the first those of a process that is alone.
+  /// Ranks drop different elements of a tensor, and the first rank drops those of a single process.
   @Test func ranksDropOtherElements() throws {
     let masks = try ThreadRanks.run(3) { ranks in
       let backend = try CPUBackend(threads: 1)

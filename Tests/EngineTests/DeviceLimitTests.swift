@@ -5,9 +5,9 @@ import Testing
 
 @testable import Engine
 
-/// What devices have room for, and what they do where numbers are none.
+/// The limits of devices, and their handling of NaN.
 @Suite(.serialized) struct DeviceLimitTests {
-  /// A NaN is the largest of its segment, the first where there are several, on every device.
+  /// On every device a NaN is the largest of its segment, and the first of several.
   @Test func segmentMaxOfNaN() throws {
     let rows: [[Float]] = [
       [1, .nan, 3, .nan, -.infinity, -.infinity, .nan, 2], [.nan, 1, 2, 3, 4, .nan, .nan, .nan],
@@ -30,7 +30,7 @@ import Testing
     check(try TestGPU.open(.bf16))
   }
 
-  /// Nor does a hinge make 0 of it.
+  /// A hinge loss of NaN is NaN, not 0.
   @Test func hingeOfNaN() throws {
     try Backends.forEach { backend in
       let scores = backend.makeTensor([1, .nan, 0, 1], rows: 2, columns: 2)
@@ -43,9 +43,9 @@ import Testing
     }
   }
 
-  /// A grid is 65,535 blocks deep; sequences after that come in another.
+  /// A grid is 65,535 blocks deep, and more sequences take another grid.
   @Test func moreSequencesThanAGridIsDeep() throws {
-    // All but some at the end are empty, whose blocks do nothing.
+    // All sequences but the last ones are empty, and their blocks do nothing.
     let (many, full) = (65_535 + 20, 30)
     let lengths = (0..<many).map { $0 < many - full ? 0 : 3 }
     let x = Matrix.random(3 * full, 3 * 8, seed: 1)
@@ -72,7 +72,7 @@ import Testing
       ProfiledBackend(try TestGPU.open(), limits: .init(peak: 1, bandwidth: 1)).limits.headColumns == 128)
   }
 
-  /// What is kept of an earlier run and does not load is compiled again and written over.
+  /// Cached kernels that do not load are compiled again and overwritten.
   @Test(
     .enabled(if: TestGPU.isEmulated, "a driver of the tests' own"),
     arguments: ["", "something else", "kernels of the emulatio"])
@@ -97,7 +97,7 @@ import Testing
     #expect(try open() == whole)
   }
 
-  /// The host knows what it gave a device.
+  /// The host checks the row numbers that it uploaded to a device.
   @Test func rowNumbersThatTablesHave() throws {
     for backend in try [CPUBackend(threads: 1), TestGPU.open()] as [any Backend] {
       let numbers = backend.makeIndices([Int32(-1), 3, 0, 7])
@@ -107,7 +107,7 @@ import Testing
     }
   }
 
-  /// One that no table has ends the program on the host, before a device reads there.
+  /// A row number past a table's end ends the program on the host, before a device reads it.
   @Test func rowNumbersThatTablesHaveNot() async {
     await #expect(processExitsWith: .failure) { try DeviceLimitTests.gather(3) }
     await #expect(processExitsWith: .success) { try DeviceLimitTests.gather(2) }
@@ -122,7 +122,7 @@ import Testing
     backend.synchronize()
   }
 
-  /// A place in the second of two segments, which has two rows.
+  /// Runs a loss whose second target is `place`, in a segment of two logits.
   private static func target(_ place: Int32) throws {
     let backend = try TestGPU.open()
     let logits = backend.makeTensor([1, 2, 3, 4, 5], rows: 1, columns: 5)
@@ -134,7 +134,7 @@ import Testing
     backend.synchronize()
   }
 
-  /// The emulated driver ends the program where an event goes before its mark is passed.
+  /// The emulated driver ends the program if an event is destroyed before its mark is passed.
   @Test func eventsThatAreQueuedStay() async {
     await #expect(processExitsWith: .failure) { DeviceLimitTests.destroyEvent(afterWaiting: false) }
     await #expect(processExitsWith: .success) { DeviceLimitTests.destroyEvent(afterWaiting: true) }

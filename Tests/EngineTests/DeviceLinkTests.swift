@@ -4,10 +4,11 @@ import Testing
 
 @testable import Engine
 
-/// GPUs of several ranks, which are threads here: NCCL's stand-in ends the process where ranks call
-/// in different orders.
+/// Linked GPUs of several ranks, which are threads here.
+///
+/// The emulated NCCL ends the process if ranks call it in different orders.
 struct DeviceLinkTests {
-  /// A device for each rank, linked.
+  /// Opens a rank's device and links it to the others'.
   private static func device(_ ranks: any Communicator, _ precision: Precision = .fp32) throws -> CUDABackend
   {
     let backend = try CUDABackend(hero_cuda_emulation().pointee, precision: precision)
@@ -58,8 +59,10 @@ struct DeviceLinkTests {
     }
   }
 
-  /// A rank whose part of the batch is empty leaves all parameters at once, yet adds up what the
-  /// others do in their order; nobody copies gradients to the host or waits for them.
+  /// A rank with an empty part of the batch sums gradients in the others' order, though it is done
+  /// with all parameters at once.
+  ///
+  /// No rank copies gradients to the host or waits for them.
   @Test(arguments: [1, 1 << 20]) func gradients(bucketSize: Int) throws {
     let counts = [2, 0, 1]
     let found = try ThreadRanks.run(3) { ranks in
@@ -85,7 +88,7 @@ struct DeviceLinkTests {
       #expect(after.waits == before.waits && after.downloads == before.downloads)
       return weights.map { $0.gradient.map { backend.values(of: $0) } }
     }
-    // Rank 0 uses rows 0 and 1, rank 2 row 0, and all ranks ask 1 + 2 + 3 of each; d‖(1, 1)‖ is
+    // Rank 0 uses rows 0 and 1, and rank 2 row 0. The ranks' factors sum to 6, and d‖(1, 1)‖ is
     // 1/√2.
     let each = 6 / Float(2).squareRoot()
     for gradients in found {
@@ -98,8 +101,10 @@ struct DeviceLinkTests {
     }
   }
 
-  /// Of a table only rows that some rank names travel, unless a rank uses all of it: between GPUs,
-  /// through the host, and between processors.
+  /// Of a table's gradient only rows that some rank reads are exchanged, unless a rank reads all of
+  /// it.
+  ///
+  /// This holds between linked GPUs, through the host, and between CPUs.
   @Test(arguments: ["linked", "apart", "cpu"], [false, true])
   func tablesTravelByRows(kind: String, isReadWhole: Bool) throws {
     let named: [[Int32]] = [[5, 2000, 5, -1], [], [7, 5]]

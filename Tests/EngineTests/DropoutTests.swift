@@ -4,7 +4,8 @@ import Testing
 @testable import Engine
 
 @Suite(.serialized) struct DropoutTests {
-  /// Exactly the documented factors, whatever the kernels, the threads and the part of the rows.
+  /// Dropout's factors are exactly the documented ones, whatever the kernels, the threads and the
+  /// part of the rows.
   @Test(arguments: [1, 16, 100, 128, 129, 300])
   func masksAreAsDocumented(columns: Int) throws {
     let expected = Referee.dropoutFactors(rows: 60, columns: columns, probability: 0.3, stream: 1).floats
@@ -41,7 +42,7 @@ import Testing
     #expect(abs(kept / count - (1 - p)) < 5 * (p * (1 - p) / count).squareRoot() + 1e-5)
     #expect(
       abs(values.reduce(0) { $0 + Double($1) } / count - 1) < 5 * (p / (1 - p) / count).squareRoot() + 1e-4)
-    // Neither neighbours in a row nor in a column know of each other.
+    // Neighbours in a row or in a column are independent.
     for distance in [1, 2, 8, 16, 128, 200] {
       let both = zip(values, values.dropFirst(distance)).reduce(0.0) { $0 + ($1.0 != 0 && $1.1 != 0 ? 1 : 0) }
       let share = both / (count - Double(distance))
@@ -55,7 +56,7 @@ import Testing
     #expect(Tape.training(backend, seed: 1, step: 1).dropout(0) == nil)
   }
 
-  /// A probability below half of 1/65,536 rounds to none.
+  /// A probability below half of 1/65,536 rounds to 0.
   @Test func tinyProbability() throws {
     try Backends.forEach { backend in
       let factors = Tape.training(backend, seed: 1, step: 1).dropoutFactors(5, 40, probability: 1e-6)
@@ -63,12 +64,11 @@ import Testing
     }
   }
 
-  /// Which of 64 keys each query of an attention keeps, from key `first` on.
+  /// Returns which of the 64 keys from `first` on each query of an attention keeps.
   private func keptKeys(
     _ backend: any Backend, queries: [Int], keys: [Int], from first: Int, tape: Tape
   ) -> [[Bool]] {
-    // Keys that are all alike have equal probabilities; a key's value is a one in a column of its
-    // own.
+    // Equal keys have equal probabilities. Each key's value is a one in a column of its own.
     let rows = keys.reduce(0, +)
     var values = Matrix(rows: rows, columns: 128)
     var start = 0
@@ -85,8 +85,10 @@ import Testing
     return (0..<zero.rows).map { row in found[row * 64..<(row + 1) * 64].map { $0 != 0 } }
   }
 
-  /// Exactly the documented factors of an attention too, on both devices and in both precisions:
-  /// of heads after one another, and of keys far from the first.
+  /// An attention's dropout factors are exactly the documented ones, on both devices and in both
+  /// precisions.
+  ///
+  /// This holds for sequences after one another, and for keys far from the first.
   @Test(arguments: [0, 64, 200]) func keptKeysAreAsDocumented(first: Int) throws {
     let (queries, keys) = ([3, 40, 0, 70, 1], [70, 40, 8, 264, 129])
     let expected = zip(queries, keys).reduce(into: [[Bool]]()) { found, sequence in
@@ -106,15 +108,16 @@ import Testing
     try check(TestGPU.open(.bf16))
   }
 
-  /// No two queries share random numbers, whatever numbers of keys their sequences have; sequences
-  /// have the numbers that they have by themselves.
+  /// No two queries share random numbers, however many keys their sequences have.
+  ///
+  /// A sequence's numbers do not depend on the other sequences' keys.
   @Test func queriesOfAllLengthsDropByThemselves() throws {
     try Backends.forEach { backend in
       func tape() -> Tape { .training(backend, seed: 5, step: 2) }
       let (queries, keys) = ([40, 40, 40, 40], [300, 64, 128, 200])
       let heads = keptKeys(backend, queries: queries, keys: keys, from: 0, tape: tape())
       let tails = keptKeys(backend, queries: queries, keys: keys, from: 128, tape: tape())
-      // Of the fourth sequence's tail 64 keys are there too.
+      // The fourth sequence also has 64 keys from key 128 on.
       let all = heads + tails[..<40] + tails[120...]
       #expect(Set(all).count == all.count, "\(backend.summary)")
       let short = keptKeys(backend, queries: [40, 40, 40], keys: [64, 64, 128], from: 0, tape: tape())
@@ -124,7 +127,7 @@ import Testing
 }
 
 extension Tape {
-  /// The factors of a use of dropout: that of a norm whose every element is 1.
+  /// Returns the factors of one dropout: that of a norm whose every element is 1.
   func dropoutFactors(_ rows: Int, _ columns: Int, probability: Float, type: ElementType = .float32) -> Tensor
   {
     let x = leaf(.random(rows, columns, seed: 1), type: type, on: backend)

@@ -26,8 +26,8 @@ import Testing
     }.run()
   }
 
-  /// The same bits as two layers that keep what lies between them, forward and back, and fewer
-  /// bytes at a time.
+  /// A feed-forward operation gives the bits of two layers that keep their hidden rows, forward and
+  /// backward, in less memory.
   @Test func equalsTwoLayers() throws {
     func run(_ operation: (Tape, [Tensor]) -> Tensor) throws -> (values: [[Float]], memory: Int) {
       let backend = try CPUBackend(threads: 2)

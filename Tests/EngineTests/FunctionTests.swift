@@ -5,7 +5,7 @@ import Testing
 
 @testable import Engine
 
-/// The functions of one number that the kernels approximate, and what is made of them.
+/// The functions of one number that the kernels approximate, and operations made of them.
 struct FunctionTests {
   /// −30 … 30 in steps that meet no special value twice.
   private static let arguments = (0...60_000).map { Float($0) * 0.001 - 30 }
@@ -21,7 +21,7 @@ struct FunctionTests {
     }
   }
 
-  /// Far below, what is left is nothing that a sum could notice; far above, it stays finite.
+  /// The exponential of a very small number is negligible in a sum, and that of a large one finite.
   @Test func exponentialOfExtremes() {
     for kernels in KernelSets.all {
       var values: [Float] = [-88, -100, -1e10, -.infinity, -.greatestFiniteMagnitude, 89, 1e10]
@@ -92,7 +92,7 @@ struct FunctionTests {
     }
   }
 
-  /// A NaN stays one: training that has diverged must not look as if it had not.
+  /// A NaN stays NaN, so that diverged training shows.
   @Test func notANumberIsPassedOn() {
     for kernels in KernelSets.all {
       for count in [5, 16, 40] {

@@ -4,14 +4,14 @@ import Testing
 
 @testable import Engine
 
-/// Products of rows with weights in int8 against what the rounding of both comes to.
+/// Products of rows with weights in int8, compared with the definition of their rounding.
 @Suite(.serialized) struct Int8ProductTests {
   static let shapes = [
     (1, 8, 1), (5, 17, 3), (16, 48, 32), (9, 65, 33), (130, 100, 65), (40, 3100, 7), (300, 50, 1600),
     (3, 20, 8301),
   ]
 
-  /// A backend of every kernel set.
+  /// Runs `body` on a backend of every kernel set.
   private static func forEach(_ body: (CPUBackend) throws -> Void) throws {
     for kernels in KernelSets.multiplying {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .int8)
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  /// A layer's weight.
+  /// Makes a layer's weight in a store of its own.
   private static func weight(_ matrix: Matrix, on backend: CPUBackend) -> Parameter {
     let store = ParameterStore(backend: backend)
     let weight = store.add("weight", [matrix.rows, matrix.columns], .constant(0))
@@ -28,10 +28,10 @@ import Testing
     stores.append(store)
     return weight
   }
-  /// Parameters do not keep their store.
+  /// The weights' stores, which parameters do not keep.
   nonisolated(unsafe) private static var stores: [ParameterStore] = []
 
-  /// A row in int8, and its scale.
+  /// Returns a row in int8 and its scale.
   private static func rounded(_ row: ArraySlice<Double>) -> (bytes: [Int], scale: Float) {
     let values = row.map { Float($0) }
     let largest = values.reduce(0) { max($0, abs($1)) }
@@ -39,8 +39,9 @@ import Testing
     return (values.map { Int(($0 * (127 / largest)).rounded(.toNearestOrEven)) }, largest / 127)
   }
 
-  /// Every kernel set gives the bits of the definition, which lie no further from the product of
-  /// what was given than half a step of each factor comes to.
+  /// Every kernel set gives the bits of the definition.
+  ///
+  /// They differ from the exact product by no more than half a step of each factor comes to.
   @Test(arguments: shapes) func sumsAreExact(m: Int, n: Int, k: Int) throws {
     let (x, w) = (Matrix.random(m, k, seed: 1), Matrix.random(n, k, seed: 2))
     let bias = Matrix.random(1, n, seed: 3)
@@ -58,9 +59,9 @@ import Testing
         }
         let scaled = Float(sum) * (rows[i].scale * columns[j].scale)
         expected.append(scaled + bias.floats[j])
-        // Six roundings to float32 beside it.
+        // The bound allows six more roundings to float32.
         bound += (Double(abs(scaled)) + abs(bias[0, j])) * 6 * 0x1p-24
-        // A factor that lies half way by its float32 scale may go either way by a part of a step.
+        // A factor half way between two steps may round either way, since its scale is a float32.
         if abs(Double(expected[expected.count - 1]) - exact) > bound * (1 + 0x1p-14) { isNear = false }
       }
     }
@@ -75,7 +76,7 @@ import Testing
         let wanted = type == .float32 ? expected : expected.map { BFloat16.float(BFloat16.bits($0)) }
         #expect(backend.values(of: out) == wanted, "\(backend.summary) \(type)")
       }
-      // Rows of bfloat16 are read as what they are.
+      // Rows of bfloat16 give the same as float32 rows of equal values.
       let out = (0..<2).map { _ in backend.makeTensor(rows: m, columns: n) }
       backend.run(Product(leaf(x, type: .bfloat16, on: backend), weight: weight.tensor, out: out[0]))
       backend.run(Product(leaf(x.asBF16, on: backend), weight: weight.tensor, out: out[1]))
@@ -83,7 +84,7 @@ import Testing
     }
   }
 
-  /// The same bits for any number of threads.
+  /// A product has the same bits with any number of threads.
   @Test func threadsDoNotMatter() throws {
     for (m, n, k) in [(300, 200, 1700), (40, 3100, 64), (7, 900, 130)] {
       let (x, w) = (Matrix.random(m, k, seed: 1), Matrix.random(n, k, seed: 2))
@@ -100,8 +101,7 @@ import Testing
     }
   }
 
-  /// A row of zeros gives the bias. An infinity or a NaN is not hidden, and stays in its row or
-  /// column.
+  /// A row of zeros gives the bias, and an infinity or a NaN shows and stays in its row or column.
   @Test func whatIsNotFiniteStays() throws {
     var (x, w) = (Matrix.random(20, 70, seed: 1), Matrix.random(20, 70, seed: 2))
     for l in 0..<70 { x[0, l] = 0 }
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  /// Weights stay in int8 until they change, in whatever way.
+  /// Weights kept in int8 follow every change of the weights.
   @Test func keptWeightsFollowTheirChanges() throws {
     let backend = try CPUBackend(threads: 2, emulating: .int8)
     let weight = Self.weight(.random(70, 40, seed: 4), on: backend)
@@ -154,7 +154,7 @@ import Testing
     check("filling")
   }
 
-  /// Scores and the few columns of a prediction are computed as in bf16.
+  /// Scores and a prediction's few columns are computed as in bf16.
   @Test func onlyLayersAreRounded() throws {
     let x = Matrix.random(40, 64, seed: 1)
     let results = try [Precision.bf16, .int8].map { precision in

@@ -54,7 +54,7 @@ import Testing
         rows: form.rows, columns: form.columns, probability: probability, stream: stream)
   }
 
-  /// Counts the operations by their kinds, and the tensors that norms write.
+  /// A backend that counts operations by kind, and the tensors that norms write.
   private final class Recorder: ForwardingBackend, @unchecked Sendable {
     var counts: [String: Int] = [:]
     var written: [Int] = []
@@ -66,8 +66,10 @@ import Testing
     }
   }
 
-  /// The norm that alone reads a layer's result makes its bias's gradient, and a GELU's slope that
-  /// of the bias before it: nobody reads these gradients once more.
+  /// A norm that alone reads a layer's result computes its bias's gradient, and a GELU's slope that
+  /// of the bias before it.
+  ///
+  /// No other operation reads these gradients once more.
   @Test func biasesAreMadeOnTheWay() throws {
     for overwriting in [false, true] {
       let backend = Recorder(try TestGPU.open())
@@ -86,7 +88,7 @@ import Testing
     }
   }
 
-  /// Without a backward pass to come no sum is written, and the result is the same.
+  /// Inference writes no sum and gives the same result.
   @Test func inferenceKeepsNoSum() throws {
     try Backends.forEach { base in
       let backend = Recorder(base)
@@ -106,7 +108,7 @@ import Testing
     }
   }
 
-  /// A constant row has no deviation: the result is beta, and nothing is divided by zero.
+  /// A constant row, which has no deviation, gives beta without a division by zero.
   @Test func constantRow() throws {
     try Backends.forEach { backend in
       let x = leaf(Matrix(rows: 2, columns: 20, repeating: 3), on: backend)

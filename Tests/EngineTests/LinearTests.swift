@@ -18,13 +18,13 @@ import Testing
       } referee: { m in
         Referee.linear(m[0], m[1], hasBias ? m[2] : nil, activation)
       }
-      // A rounded argument may lie on the other side of a ReLU's kink, and its whole slope with it.
+      // A rounded argument may cross a ReLU's kink, which changes its whole slope.
       if activation == .relu { check.bf16GradientTolerance = 0.1 }
       try check.run()
     }
   }
 
-  /// Of networks that are not trained here.
+  /// QuickGELU, whose networks are not trained here, equals the referee in inference.
   @Test func quickGELUEqualsReferee() throws {
     for (rows, inner, columns) in Self.shapes {
       let x = Matrix.random(rows, inner, seed: 1)
@@ -41,8 +41,7 @@ import Testing
     }
   }
 
-  /// A batch may have no rows of some kind: the weight's gradient is then zero, not what memory
-  /// held.
+  /// The weight's gradient of an input without rows is zero, not what memory held.
   @Test func emptyInput() throws {
     try OperationCheck([Matrix(rows: 0, columns: 6), .random(4, 6, seed: 1), .random(1, 4, seed: 2)]) {
       tape, t in
@@ -52,7 +51,7 @@ import Testing
     }.run()
   }
 
-  /// Without a backward pass a GELU's argument shares its result's memory.
+  /// Inference equals training, though a GELU's argument shares its result's memory there.
   @Test(arguments: [Activation.none, .relu, .gelu])
   func inferenceEqualsTraining(activation: Activation) throws {
     try Backends.forEach { backend in

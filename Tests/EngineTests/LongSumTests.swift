@@ -3,10 +3,11 @@ import Testing
 
 @testable import Engine
 
-/// Sums of more rows than float32 can count its rounding of.
+/// Sums of so many rows that float32's rounding errors add up.
 @Suite(.serialized) struct LongSumTests {
-  /// Equal numbers that float32 rounds the same way every time: one sum of them all is off by a
-  /// part in a thousand.
+  /// Equal numbers, which float32 rounds the same way every time.
+  ///
+  /// One sum of them all is off by a part in a thousand.
   private static let (rows, value) = (200_000, Float(0.1))
   private static let expected = Double(rows) * Double(value)
 

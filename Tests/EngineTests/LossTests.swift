@@ -38,7 +38,7 @@ import Testing
     }.run()
   }
 
-  /// Logits that masks have pushed far down, and huge ones.
+  /// Losses are right for logits that masks have pushed far down, and for huge ones.
   @Test(arguments: [-1e10, 1e4])
   func extremeLogits(extreme: Double) throws {
     var logits = Matrix.random(3, 40, seed: 1)
@@ -70,7 +70,7 @@ import Testing
     }.run()
   }
 
-  /// Logits far out have finite losses, and slopes of −1, 0 or 1.
+  /// Extreme logits have finite losses, and slopes of −1, 0 or 1.
   @Test func binaryCrossEntropyIsStable() throws {
     try Backends.forEach { backend in
       let x = leaf(Matrix(row: [200, -200, 200, -200]), on: backend)
@@ -97,7 +97,7 @@ import Testing
     }.run()
   }
 
-  /// A prediction that is exact has no direction to go.
+  /// The gradient of an exact prediction is 0.
   @Test func distanceOfEquals() throws {
     try Backends.forEach { backend in
       let x = leaf(Matrix(row: [1, -2]), on: backend)
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  /// Sums stay in double precision on the device until they are read, all at once.
+  /// Sums stay in double precision on the device until all of them are read at once.
   @Test func sumsAreAddedUp() throws {
     try Backends.forEach { backend in
       let tape = Tape.inference(backend)
@@ -120,7 +120,7 @@ import Testing
     }
   }
 
-  /// A loss only measured changes nothing.
+  /// A loss in inference leaves its logits unchanged.
   @Test func inferenceLeavesLogits() throws {
     try Backends.forEach { backend in
       let logits = Matrix.random(4, 20, seed: 1)

@@ -3,12 +3,12 @@ import Testing
 
 @testable import Engine
 
-/// How a process sees that it is one of several, and what it makes of the machine's cores.
+/// How a process detects that it is one of several, and how it shares the machine's cores.
 struct MPILaunchTests {
   @Test func launchersAreKnownByTheirEnvironment() {
     func launch(_ environment: [String: String]) -> MPILaunch? { MPILaunch(environment: environment) }
     #expect(launch(["PATH": "/bin"]) == nil)
-    // A batch script of Slurm is no step of several.
+    // A batch script of Slurm is not a step of several tasks.
     #expect(launch(["SLURM_PROCID": "0", "SLURM_NTASKS": "8"]) == nil)
     #expect(
       launch(["OMPI_COMM_WORLD_SIZE": "4", "PMIX_RANK": "1"])
@@ -25,7 +25,7 @@ struct MPILaunchTests {
     #expect(launch(["PMI_SIZE": "2", "HERO_MPI": "openmpi"])?.libraries == [.openMPI])
   }
 
-  /// Copies that know nothing of one another must not each do the whole work.
+  /// A process that cannot join the others fails, since copies must not each do the whole work.
   @Test func whoCannotJoinDoesNotRun() throws {
     let folder = try TemporaryFolder()
     let error = #expect(throws: EngineError.self) {
@@ -46,7 +46,7 @@ struct MPILaunchTests {
     #expect((0..<4).map { CoreDivision.share(of: $0, [all, all, all, all]) } == [4, 4, 4, 4])
     #expect((0..<3).map { CoreDivision.share(of: $0, [all, all, all]) }.reduce(0, +) == 16)
     #expect((0..<3).map { CoreDivision.share(of: $0, [[0, 1], [0, 1], [0, 1]]) } == [1, 1, 1])
-    // Bound to a part each, or to parts that overlap.
+    // Ranks are bound to separate parts of the cores, or to parts that overlap.
     #expect((0..<2).map { CoreDivision.share(of: $0, [[0, 1, 2], [3]]) } == [3, 1])
     #expect((0..<2).map { CoreDivision.share(of: $0, [[0, 1, 2, 3], [2, 3]]) } == [3, 1])
     #expect(CoreDivision.isBoundByDefault([[0], [1]], machine: 16))

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import Engine
 
-/// A matrix of doubles: what the referee computes with.
+/// A matrix of doubles, with which the referee computes.
 struct Matrix {
   var rows: Int
   var columns: Int
@@ -20,7 +20,7 @@ struct Matrix {
     }
   }
 
-  /// One row.
+  /// Makes a matrix of one row.
   init(row values: [Double]) {
     (rows, columns) = (1, values.count)
     self.values = values
@@ -33,23 +33,23 @@ struct Matrix {
 
   var count: Int { values.count }
   var floats: [Float] { values.map { Float($0) } }
-  /// The largest size of an element.
+  /// The largest absolute value of an element.
   var magnitude: Double { values.reduce(0) { max($0, abs($1)) } }
 
-  /// The elements as bfloat16 holds them.
+  /// The elements rounded to bfloat16.
   var asBF16: Matrix {
     Matrix(rows: rows, columns: columns) { Double(BFloat16.float(BFloat16.bits(Float(self[$0, $1])))) }
   }
 
-  /// Normal numbers times `scale`, each exactly a float32: the engine and the referee see the same
-  /// inputs.
+  /// Returns normal numbers times `scale`, each exactly a float32, so that the engine and the
+  /// referee see the same inputs.
   static func random(_ rows: Int, _ columns: Int, scale: Double = 1, seed: UInt64) -> Matrix {
     var random = TestRandom(seed: seed)
     return Matrix(rows: rows, columns: columns) { _, _ in Double(Float(random.normal() * scale)) }
   }
 }
 
-/// SplitMix64: numbers for the tests that owe nothing to the engine's generator.
+/// SplitMix64, a generator for the tests that is independent of the engine's.
 struct TestRandom: RandomNumberGenerator {
   private var state: UInt64
 

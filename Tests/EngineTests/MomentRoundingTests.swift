@@ -10,16 +10,16 @@ import Testing
 @Suite(.serialized) struct MomentRoundingTests {
   private static let seed: UInt64 = 0x1234_5678_9ABC_DEF0
 
-  /// The documented rounding.
+  /// Rounds a value as documented.
   private static func rounded(_ value: Float, _ random: UInt32) -> UInt16 {
     let bits = value.bitPattern
     if value.isNaN { return UInt16(bits >> 16) | 0x40 }
-    // The largest of bfloat16 is 0x7F7F.
+    // The largest finite bfloat16 is 0x7F7F.
     let isLarge = bits & 0x7FFF_FFFF >= 0x7F7F_0000
     return UInt16((isLarge ? bits : bits + random) >> 16)
   }
 
-  /// The random bits of an element: for the first moment, and for the second.
+  /// Returns an element's random bits for its first and for its second moment.
   private static func random(_ place: Int, step: Int) -> (UInt32, UInt32) {
     let words = Philox.block(
       SIMD4(UInt32(place / 4), 0, UInt32(step), HERO_ROUNDING_WORD),
@@ -27,8 +27,9 @@ import Testing
     return (words[place % 4] & 0xFFFF, words[place % 4] >> 16)
   }
 
-  /// Numbers whose moments, with both decays 1/2, are float32 numbers exactly, so that no kernel
-  /// computes another: gradients are of 1/256, moments of 1/16.
+  /// Numbers whose moments, with both decays 1/2, are exact in float32, so that all kernels agree.
+  ///
+  /// Gradients are multiples of 1/256, moments of 1/16.
   private struct Numbers {
     var gradients: [Float] = []
     var first: [Float] = []
@@ -55,10 +56,10 @@ import Testing
       }
     }
 
-    /// The moments after an update, in float32.
+    /// Returns the moments after an update, in float32.
     func moments(_ kind: OptimizerKind, _ place: Int) -> (first: Float, second: Float) {
       let g = gradients[place]
-      // As the processors' maximum of numbers has it, a NaN beside a number is left out.
+      // The maximum ignores a NaN beside a number, as the processors' instruction does.
       let second =
         kind == .adamax
         ? Float.maximum(second[place] / 2, abs(g) + epsilon) : second[place] / 2 + g * g / 2
@@ -66,14 +67,15 @@ import Testing
     }
   }
 
-  /// A tensor of bfloat16.
+  /// Makes a tensor of bfloat16.
   private static func narrow(_ values: [Float], on backend: any Backend) -> Tensor {
     let tensor = backend.makeTensor(rows: 1, columns: values.count, type: .bfloat16)
     values.withUnsafeBufferPointer { backend.upload($0, to: tensor) }
     return tensor
   }
 
-  /// The moments after one update in these pieces, each of which has seen as many updates more.
+  /// Returns the moments after one update in `pieces`, each with its own number of updates in
+  /// `steps`.
   private static func update(
     _ kind: OptimizerKind, _ numbers: Numbers, _ pieces: [Range<Int>], steps: [Int], on backend: any Backend
   ) -> (first: [Float], second: [Float]) {
@@ -93,8 +95,9 @@ import Testing
     return (backend.values(of: first), backend.values(of: second))
   }
 
-  /// Every kernel set, with one to four threads, and the GPU round to the documented bits. Neither
-  /// slices nor threads count, only an element's place and update.
+  /// Every kernel set, with one to four threads, and the GPU round to the documented bits.
+  ///
+  /// The bits depend on an element's place and update only, not on slices or threads.
   @Test(arguments: OptimizerKind.allCases) func bitsAreAsDocumented(kind: OptimizerKind) throws {
     let count = 13_001
     let numbers = Numbers(count: count)
@@ -115,7 +118,7 @@ import Testing
                 number.isNaN ? value.isNaN : value.bitPattern >> 16 == Self.rounded(number, bits)
               if !isSame { wrong.append(place) }
             }
-            // What bfloat16 can hold stays: of no gradient, half of the moment.
+            // Without a gradient half of the moment remains, which bfloat16 holds exactly.
             if numbers.gradients[place] == 0 { #expect(found.first[place] == numbers.first[place] / 2) }
           }
         }
@@ -139,9 +142,10 @@ import Testing
     }
   }
 
-  /// Of many roundings of one number, the share that goes up is the number's distance to the lower
-  /// neighbour, within five standard errors; those of the two moments and of neighbours know
-  /// nothing of one another.
+  /// The share of a number's roundings that go up is its distance to the lower neighbour, within
+  /// five standard errors.
+  ///
+  /// The roundings of the two moments and of neighbours are independent.
   @Test(arguments: [Float(0x1.004p0), 0x1.00cp0, 0x1.01ap0, -0x1.014p0])
   func rightInTheMean(value: Float) throws {
     let count = 200_000
@@ -174,7 +178,7 @@ import Testing
     }
   }
 
-  /// The weights move by the moments before they are rounded: a first update is that of float32.
+  /// Weights move by the unrounded moments, so a first update is that of float32.
   @Test(arguments: OptimizerKind.allCases) func weightsMoveUnrounded(kind: OptimizerKind) throws {
     try Backends.forEach { backend in
       let weights = MomentsPrecision.allCases.map { moments in
@@ -194,7 +198,7 @@ import Testing
     }
   }
 
-  /// Pages that no gradient reaches are not written: the process grows by those that are.
+  /// Pages that no gradient reaches are not written and take no memory.
   @Test(arguments: [OptimizerKind.adam, .adamw]) func untouchedPagesTakeNoMemory(kind: OptimizerKind) throws {
     let backend = try CPUBackend(threads: 1)
     let store = ParameterStore(backend: backend)
@@ -212,7 +216,7 @@ import Testing
       _ = optimizer.step(learningRate: 0.01, gradientNorm: 1)
     }
     update(0)
-    // Two rows of 2,048 bytes lie on a page each, of 2,048.
+    // Two rows of 2,048 bytes each lie on two of the tensor's 2,048 pages.
     #expect(try Self.written(of: optimizer.first) == 2)
     update(1)
     #expect(try Self.written(of: optimizer.first) == 2 && Self.written(of: optimizer.second) == 2)
@@ -220,8 +224,9 @@ import Testing
     #expect(moments.first.count { $0 != 0 } == 2 * columns && moments.second.count { $0 > 0 } == 2 * columns)
   }
 
-  /// Pages of a tensor of the host that were written, by `/proc/self/pagemap`: the page of zeros
-  /// that reading maps is shared, a written one is this process's alone (bit 56).
+  /// Counts a host tensor's pages that were written, by `/proc/self/pagemap`.
+  ///
+  /// Reading maps the shared page of zeros. A written page is this process's alone (bit 56).
   private static func written(of tensor: Tensor) throws -> Int {
     let size = sysconf(Int32(_SC_PAGESIZE))
     let file = try #require(FileHandle(forReadingAtPath: "/proc/self/pagemap"))
@@ -235,8 +240,9 @@ import Testing
     }
   }
 
-  /// Two ranks, each with half of every loss, come to what one has with all of it, to the bit. Then
-  /// the second takes over the moments of the first.
+  /// Two ranks, each with half of every loss, get the bits of a single rank with all of it.
+  ///
+  /// Then the second rank takes over the first one's moments.
   @Test func ranksAgree() throws {
     let numbers = (0..<3).map { Matrix.random(21, 37, seed: $0).floats }
     let train: @Sendable (any Communicator) throws -> [[Float]] = { ranks in
@@ -270,8 +276,8 @@ import Testing
     for found in try ThreadRanks.run(2, train) { #expect(found == alone) }
   }
 
-  /// Training in bfloat16's moments learns as in float32's, repeats to the bit, and is another with
-  /// another seed of the rounding.
+  /// Training with bfloat16 moments learns as with float32 ones, repeats bit for bit, and depends
+  /// on the rounding's seed.
   @Test func learnsAsInFloat32() throws {
     try Backends.forEach { backend in
       func losses(_ moments: MomentsPrecision, seed: UInt64) -> [Float] {

@@ -2,30 +2,32 @@ import Testing
 
 @testable import Engine
 
-/// Holds an operation of the tape against a referee in double precision: its result, and the
-/// gradient of a random linear functional of the result against central differences of the referee.
+/// A check of an operation of the tape against a referee in double precision.
+///
+/// It compares the result with the referee's, and the gradient of a random linear functional of the
+/// result with central differences of the referee.
 struct OperationCheck {
   /// Seed and step of the tapes, which fix the dropout masks.
   static let seed: UInt64 = 0x0123_4567_89AB_CDEF
   static let step: UInt64 = 3
 
-  /// Of the result, relative to its largest element.
+  /// The tolerance of the result, relative to its largest element.
   var forwardTolerance = 1e-5
-  /// Of all gradients of one input, relative to their norm.
+  /// The tolerance of an input's gradient, relative to its norm.
   var gradientTolerance = 1e-4
-  /// The same in bfloat16, whose 8 bits round by up to 0.4 %, some times on the way.
+  /// The tolerances in bfloat16, whose 8 bits round by up to 0.4 %, several times on the way.
   var bf16ForwardTolerance = 0.02
   var bf16GradientTolerance = 0.03
-  /// Whether inputs may be rounded to bfloat16, where some become equal.
+  /// Whether inputs may be rounded to bfloat16, which makes some equal.
   var hasBF16Inputs = true
-  /// Whether the tape's closure leaves its inputs as they are.
+  /// Whether the operation leaves its inputs unchanged.
   var keepsInputs = true
   var inputs: [Matrix]
   private let compute: (Tape, [Tensor]) -> [Float]
   private let referee: ([Matrix]) -> Matrix
   private let functional: (Matrix) -> Matrix
 
-  /// An operation with a tensor as its result.
+  /// Makes the check of an operation whose result is a tensor.
   init(
     _ inputs: [Matrix], _ operation: @escaping (Tape, [Tensor]) -> Tensor,
     referee: @escaping ([Matrix]) -> Matrix
@@ -42,7 +44,7 @@ struct OperationCheck {
     }
   }
 
-  /// A loss, whose gradient starts with `weight` of each of its rows.
+  /// Makes the check of a loss whose gradient starts with `weight` for each row.
   init(
     _ inputs: [Matrix], weight: Float, losses: @escaping (Tape, [Tensor]) -> Tensor,
     referee: @escaping ([Matrix]) -> Matrix
@@ -60,8 +62,10 @@ struct OperationCheck {
     var slope: Double
   }
 
-  /// In float32 on all backends, in bfloat16 on the CPU's: once of float32 inputs, as features,
-  /// embeddings and weights are, once with all but vectors in bfloat16, as results of layers are.
+  /// Runs the check in float32 on all backends and in bfloat16 on the CPU's.
+  ///
+  /// In bfloat16 it runs with float32 inputs, as features, embeddings and weights are. It runs
+  /// again with all inputs but vectors in bfloat16, as results of layers are.
   func run(sourceLocation: SourceLocation = #_sourceLocation) throws {
     try run(of: .float32, sourceLocation: sourceLocation) { try Backends.forEach($0) }
     var bf16 = self
@@ -124,10 +128,11 @@ struct OperationCheck {
       sourceLocation: sourceLocation)
   }
 
-  /// A NaN is infinitely far from everything.
+  /// Returns the distance of two numbers, which is infinite for a NaN.
   private func distance(_ a: Double, _ b: Double) -> Double { (a - b).isNaN ? .infinity : abs(a - b) }
 
-  /// Every element of a small input by itself; of a large one a random direction for every row.
+  /// Returns a probe for every element of a small input, or in a random direction for every row of
+  /// a large one.
   private func probes(of number: Int, _ weights: Matrix) -> [Probe] {
     let input = inputs[number]
     if input.count <= 200 {
@@ -154,7 +159,7 @@ struct OperationCheck {
   }
 }
 
-/// A tensor that is nobody's result and wants its gradient.
+/// Makes a tensor that is no operation's result and needs its gradient.
 func leaf(_ matrix: Matrix, type: ElementType = .float32, on backend: any Backend) -> Tensor {
   let tensor = Tensor(
     rows: matrix.rows, columns: matrix.columns,

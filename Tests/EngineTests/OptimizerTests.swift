@@ -4,8 +4,8 @@ import Testing
 @testable import Engine
 
 @Suite(.serialized) struct OptimizerTests {
-  /// One parameter's history in double precision, as the reference's `optim/adamw.py` and torch's
-  /// optimizers have it.
+  /// One parameter's history in double precision, by the reference's `optim/adamw.py` and torch's
+  /// optimizers.
   private struct Double64 {
     var p: [Double]
     var m: [Double]
@@ -44,8 +44,9 @@ import Testing
     }
   }
 
-  /// Neighbours that differ in decay, in rate, in history; one that gets a gradient late, one now
-  /// and then, one never.
+  /// Parameters whose neighbours differ in decay, in rate or in history.
+  ///
+  /// One gets its first gradient late, one gets it in every other step, one never.
   private static let shapes = [[7, 5], [33], [1], [40, 130], [20], [64], [3]]
   private static let decays: [Float] = [0.1, 0, 0, 0.1, 0.1, 0, 0]
   private static let factors: [Float] = [1, 1, 3, 3, 1, 1, 1]
@@ -115,15 +116,16 @@ import Testing
     }
   }
 
-  /// A clipping that scales gradients by a factor: of norm 1, to the factor (and the 1e-6 that
-  /// PyTorch adds).
+  /// Returns a clipping that scales gradients by `factor`: from norm 1 to the factor, with the 1e-6
+  /// that PyTorch adds.
   private func clipping(to factor: Float, _ backend: any Backend) -> GradientClipping {
     let squares = backend.makeSums()
     backend.run(Fill(squares, with: 1))
     return GradientClipping(sumOfSquares: squares, limit: Double(factor) * (1 + 1e-6))
   }
 
-  /// Neighbours with the same settings and history are one run: the same as each by itself.
+  /// Updating neighbours with the same settings and history as one run equals updating each by
+  /// itself.
   @Test(arguments: OptimizerKind.allCases)
   func runsEqualPieces(kind: OptimizerKind) throws {
     try Backends.forEach { backend in
@@ -149,8 +151,9 @@ import Testing
     }
   }
 
-  /// Gradients below the limit are left alone, those above scaled to it; where the norm is no
-  /// number nothing moves.
+  /// Gradients above the limit are scaled to it, and those below stay.
+  ///
+  /// Where the norm is NaN, nothing moves.
   @Test func clips() throws {
     try Backends.forEach { backend in
       func moved(_ squares: Float, limit: Double) -> Float {

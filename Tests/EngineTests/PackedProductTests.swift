@@ -20,7 +20,7 @@ import Testing
     Shape(m: 140, n: 60, k: 2051), Shape(m: 3, n: 20, k: 8301), Shape(m: 4, n: 6, k: 0),
   ]
 
-  /// Whole numbers, of which bfloat16 and sums in float32 lose nothing.
+  /// Returns whole numbers, which bfloat16 and sums in float32 hold exactly.
   private static func numbers(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix {
     var random = TestRandom(seed: seed)
     return Matrix(rows: rows, columns: columns) { _, _ in Double(Int.random(in: -8...8, using: &random)) }
@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  /// The same bits for any number of threads.
+  /// A product has the same bits with any number of threads.
   @Test func threadsDoNotMatter() throws {
     for (m, n, k) in [(300, 200, 1700), (40, 3100, 64), (7, 900, 130)] {
       let (x, w) = (Matrix.random(m, k, seed: 1), Matrix.random(n, k, seed: 2))
@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  /// Single numbers of float32 as factors, packed anew and kept packed.
+  /// Products of float32 factors are exact, with a weight packed anew or kept packed.
   @Test(arguments: shapes) func sumsOfFloatsAreExact(shape: Shape) throws {
     let (m, n, k) = (shape.m, shape.n, shape.k)
     let (left, right) = (Self.numbers(m, k, seed: 1), Self.numbers(n, k, seed: 2))
@@ -106,8 +106,8 @@ import Testing
     return weight
   }
 
-  /// A row's numbers are the same alone and among others, the first time and when the weight is
-  /// kept, whatever follows the product.
+  /// A row's result is the same alone and among others, with a new or a kept weight, whatever
+  /// follows the product.
   @Test(arguments: [Precision.fp32, .bf16]) func rowsDoNotDependOnOthers(precision: Precision) throws {
     let (x, w) = (Matrix.random(200, 1700, seed: 1), Matrix.random(100, 1700, seed: 2))
     for kernels in KernelSets.all where precision == .bf16 || kernels.float_product != nil {
@@ -128,8 +128,10 @@ import Testing
     }
   }
 
-  /// Outside training weights are kept packed from the second time on, as often as they are
-  /// multiplied with, and further passes take no memory. A training step keeps nothing of them.
+  /// Outside training weights are kept packed from their second product on, and further passes take
+  /// no memory.
+  ///
+  /// A training step keeps no packed weights.
   @Test(arguments: [Precision.fp32, .bf16]) func onlyWhatStaysIsKept(precision: Precision) throws {
     for kernels in KernelSets.all where precision == .bf16 || kernels.float_product != nil {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: precision)
@@ -148,7 +150,7 @@ import Testing
     }
   }
 
-  /// Every element is in one block, and full blocks are shared equally.
+  /// Every element is in one block, and threads share full blocks equally.
   @Test func blocksCoverTheProduct() {
     for threads in [1, 2, 3, 8] {
       for (rows, columns, most) in [
@@ -173,7 +175,7 @@ import Testing
     }
   }
 
-  /// Weights stay packed until they change, in whatever way.
+  /// Weights kept packed follow every change of the weights.
   @Test(arguments: [(Precision.bf16, 8), (.bf16, 80), (.fp32, 8), (.fp32, 80)])
   func keptWeightsFollowTheirChanges(precision: Precision, rows: Int) throws {
     let backend = try CPUBackend(threads: 2, emulating: precision)
@@ -187,7 +189,7 @@ import Testing
       return backend.values(of: out)
     }
     func check(_ change: String) {
-      // Of a weight that was not multiplied with before.
+      // This weight was in no product before.
       let plain = Self.weight(Matrix(rows: 70, columns: 40) { _, _ in 0 }, on: backend)
       backend.run(Copy(weight.tensor, to: plain))
       let expected = product(plain)
@@ -215,7 +217,7 @@ import Testing
 
 /// Conversions between float32 and bfloat16.
 struct BF16ValueTests {
-  /// To the nearest, of two to the even one; infinities and NaN stay what they are.
+  /// Rounding goes to the nearest, ties to even, and keeps infinities and NaN.
   @Test func rounding() throws {
     var values: [Float] = [
       0, -0.0, 1, 1.00390625, 1.01171875, -1.00390625, .infinity, -.infinity, 3.4e38, 1e-30,
@@ -234,7 +236,7 @@ struct BF16ValueTests {
     }
   }
 
-  /// All finite halves are found, and nothing else: not a float one bit away, at any place.
+  /// `halve` accepts all finite halves, and no list in which a float is one bit away.
   @Test func halves() throws {
     let all = (0...UInt16.max).filter { Float16(bitPattern: $0).isFinite }
     let floats = all.map { Float(Float16(bitPattern: $0)) }
@@ -256,7 +258,7 @@ struct BF16ValueTests {
     }
   }
 
-  /// What is dropped does not depend on the type.
+  /// Dropout drops the same elements in float32 and in bfloat16.
   @Test func dropoutDropsTheSame() throws {
     try Backends.forEachBF16 { backend in
       let results = [ElementType.float32, .bfloat16].map { type in
@@ -267,7 +269,7 @@ struct BF16ValueTests {
     }
   }
 
-  /// Sums, copies and factors between the types.
+  /// Additions, copies, scalings and fills are right between the types.
   @Test(arguments: [1, 17, 5000]) func mixtures(count: Int) throws {
     let (x, y) = (Matrix.random(2, count, seed: 1).asBF16, Matrix.random(2, count, seed: 2).asBF16)
     let sum = Matrix(rows: 2, columns: count) { x[$0, $1] + y[$0, $1] }
@@ -288,7 +290,7 @@ struct BF16ValueTests {
   }
 }
 
-/// Which precisions the processor is opened with.
+/// The precisions with which the CPU can be opened.
 struct CPUPrecisionTests {
   @Test func tf32IsRefused() {
     let error = #expect(throws: EngineError.self) { try Device.open("cpu", precision: .tf32) }

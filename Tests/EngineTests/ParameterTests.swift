@@ -15,8 +15,8 @@ import Testing
     }
   }
 
-  /// A layer's q, k and v used as one matrix, then one of them by itself, over two tapes: all adds
-  /// up.
+  /// Gradients add up where q, k and v are used as one matrix and one of them alone, over two
+  /// tapes.
   @Test func gradientsOfStackedAndSharedParameters() throws {
     let parts = (0..<3).map { Matrix.random(8, 20, scale: 0.5, seed: UInt64($0)) }
     let biases = (0..<3).map { Matrix.random(1, 8, seed: UInt64(10 + $0)) }
@@ -35,7 +35,7 @@ import Testing
       #expect(untouched.gradient == nil && store.gradientRanges.isEmpty)
 
       for part in 0..<2 {
-        // The middle one comes first: its neighbours' places hold nothing of worth when the whole
+        // The middle one's gradient comes first, so its neighbours' places are unset when the whole
         // arrives.
         let tape = Tape.training(backend, seed: 1, step: 1, part: UInt32(part))
         let input = leaf(x, on: backend)
@@ -44,8 +44,8 @@ import Testing
         tape.customLoss([all, one]) { values in values }
         tape.backward()
       }
-      // The loss is half the sum of squares of both, twice: dW = Σ 2·yᵀx, and the middle's own once
-      // more.
+      // The loss is half the sum of squares of both, twice: dW = Σ 2·yᵀx, and twice that for the
+      // middle.
       for (i, (weight, bias)) in paired(parts, biases).enumerated() {
         let y = Referee.linear(x, weight, bias, .none)
         let times = i == 1 ? 4.0 : 2.0
@@ -74,7 +74,7 @@ import Testing
     }
   }
 
-  /// A word embedding that is read by rows and is also the decoder's weight.
+  /// A word embedding that is also the decoder's weight gets the gradients of both uses.
   @Test func tiedEmbedding() throws {
     try Backends.forEach { backend in
       let store = ParameterStore(backend: backend)
@@ -103,7 +103,7 @@ import Testing
     let mean = values.reduce(0, +) / Double(values.count)
     let variance = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
     let fourth = values.reduce(0) { $0 + $1 * $1 * $1 * $1 } / Double(values.count)
-    // Five deviations of each estimate.
+    // The bounds are five standard deviations of each estimate.
     let root = Double(values.count).squareRoot()
     #expect(abs(mean) < 5 / root && abs(variance - 1) < 5 * 2.0.squareRoot() / root)
     #expect(abs(fourth - 3) < 5 * 96.0.squareRoot() / root)
@@ -116,7 +116,7 @@ import Testing
     #expect(store["weight"] === normal && store["missing"] == nil)
   }
 
-  /// A store and its backend go when nobody uses them any more.
+  /// A store and its backend are freed when nobody uses them.
   @Test func nothingIsKeptAlive() throws {
     weak var store: ParameterStore?
     weak var parameter: Parameter?

@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 struct PhiloxTests {
-  /// The known answers that Random123 publishes for philox4x32-10.
+  /// Blocks equal the known answers that Random123 publishes for philox4x32-10.
   @Test func knownAnswers() {
     #expect(
       Philox.block(SIMD4(repeating: 0), key: SIMD2(repeating: 0))
@@ -59,7 +59,7 @@ struct PhiloxTests {
       values.reduce(0) { total, x in total + (0..<power).reduce(1) { product, _ in product * x } }
         / Double(values.count)
     }
-    // Five deviations of each estimate from 100,000 numbers.
+    // The bounds are five standard deviations of each estimate from 100,000 numbers.
     #expect(abs(moment(1)) < 0.016)
     #expect(abs(moment(2) - 1) < 0.023)
     #expect(abs(moment(3)) < 0.062)

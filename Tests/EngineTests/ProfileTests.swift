@@ -3,11 +3,11 @@ import Testing
 
 @testable import Engine
 
-/// What a profile says of a training step.
+/// The profile of a training step.
 @Suite(.serialized) struct ProfileTests {
   private let limits = OperationProfile.Limits(peak: 1e12, bandwidth: 1e11)
 
-  /// The same weights to the last bit, with a record of every operation.
+  /// A profiled step gives the same weights bit for bit, and a record of every operation.
   @Test(arguments: TestDevice.exact) func aProfiledStepIsTheSame(device: TestDevice) throws {
     let plain = TrainingStepTests.Network(try device.open(), seed: 4)
     let profiled = ProfiledBackend(try device.open(), limits: limits)
@@ -21,14 +21,14 @@ import Testing
         == plain.backend.values(of: plain.store.values).map(\.bitPattern))
 
     let totals = Dictionary(uniqueKeysWithValues: profiled.profile.totals.map { ($0.operation, $0.total) })
-    // Two layers: a fused product, two of the feed-forward part, in three steps.
+    // Each of two layers has a fused product and two of the feed-forward part, in three steps.
     #expect(try #require(totals["product"]).calls >= 3 * 18)
     #expect(totals["attention"]?.calls == 6 && totals["attention backward"]?.calls == 6)
     #expect(totals["optimizer step"]?.calls == 3)
     let elements = plain.store.parameters.reduce(0) { $0 + $1.count }
-    // Weights, gradients and two moments are read, all but the gradients written; and the norm.
+    // A step reads weights, gradients, two moments and the norm, and writes weights and moments.
     #expect(totals["optimizer step"]?.bytes == 3 * (7 * 4 * elements + 8))
-    // Every product is some operation's, and only products count.
+    // Only products count operations, and the totals hold every product.
     #expect(totals.values.reduce(0) { $0 + $1.operations } == profiled.operations - before)
     #expect(totals["product"].map { $0.operations > 0 } == true && totals["layer norm"]?.operations == 0)
     let seconds = totals.values.reduce(0) { $0 + $1.seconds }

@@ -14,7 +14,7 @@ import Testing
     var drawn: [Int]?
   }
 
-  /// Context and query loss.
+  /// Returns the context loss and the query loss.
   private func referee(_ scores: Matrix, _ c: Case) -> (Double, Double) {
     let queries = c.slots.count * c.queriesPerSlot
     func loss(_ negative: Double, _ positive: Double) -> Double {
@@ -76,7 +76,7 @@ import Testing
     try check(Case(slots: [2, 0, 1], queriesPerSlot: 5, videos: 3, kind: kind))
   }
 
-  /// Two queries of one video: it is a negative of itself.
+  /// A video with two queries is a negative of itself.
   @Test func sharedVideo() throws { try check(Case(slots: [0, 1, 1, 2], videos: 3)) }
 
   @Test(arguments: RankingKind.allCases) func hardNegatives(kind: RankingKind) throws {
@@ -88,7 +88,7 @@ import Testing
     try check(Case(slots: [0, 1, 2, 3], videos: 4, kind: .lse, drawn: [0, 2, 1, 0, 2, 0, 1, 1]))
   }
 
-  /// A video by itself has no negatives.
+  /// A single video has no negatives, so its losses are 0.
   @Test func oneVideo() throws {
     let backend = try CPUBackend(threads: 1)
     let x = leaf(.random(3, 1, seed: 1), on: backend)

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import Engine
 
-/// The operations as their definitions say them, in double precision, one element at a time.
+/// The operations by their definitions, in double precision, one element at a time.
 enum Referee {
   static func linear(_ x: Matrix, _ weight: Matrix, _ bias: Matrix?, _ activation: Activation) -> Matrix {
     Matrix(rows: x.rows, columns: weight.rows) { r, m in
@@ -63,7 +63,7 @@ enum Referee {
     Matrix(rows: x.rows, columns: x.columns) { x[$0, $1] * factors[$0, $1] }
   }
 
-  /// Dropout's factors by the mapping that `hero_dropout.h` documents.
+  /// Returns dropout's factors by the mapping that `hero_dropout.h` documents.
   /// - Parameters:
   ///   - firstRow: where a sequence's rows start among the rows of the stream (attention).
   ///   - stream: the number of the dropout on its tape, from 1.

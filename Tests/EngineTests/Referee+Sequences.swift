@@ -3,7 +3,7 @@ import Foundation
 @testable import Engine
 
 extension Referee {
-  /// Which columns hold what, and which query sees which key.
+  /// The columns of queries, keys and values, and which query sees which key.
   struct AttentionShape {
     var width: Int
     var heads: Int
@@ -13,7 +13,7 @@ extension Referee {
     var keyColumn: Int
     var valueColumn: Int
     var causal = false
-    /// Dropped with this probability by stream 1.
+    /// The probability with which stream 1 drops.
     var dropout: Float = 0
   }
 
@@ -97,8 +97,7 @@ extension Referee {
     return out
   }
 
-  /// Each row's loss against its target, a divergence from the smoothed target where `smoothing` is
-  /// not zero.
+  /// Returns each row's loss against its target, or its divergence from the smoothed target.
   static func crossEntropy(_ logits: Matrix, columns: Int, targets: [Int], smoothing: Double) -> Matrix {
     Matrix(rows: logits.rows, columns: 1) { r, _ in
       guard targets[r] >= 0 else { return 0 }

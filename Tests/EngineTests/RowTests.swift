@@ -31,7 +31,7 @@ import Testing
     }.run()
   }
 
-  /// A matrix of another shape has the same elements, and hands its gradient back to them.
+  /// A reshaped matrix has the same elements and passes its gradient back to them.
   @Test func reshapeEqualsReferee() throws {
     try OperationCheck([.random(6, 20, seed: 1)]) { tape, t in
       tape.reshape(tape.scale(t[0], by: 2), rows: 3, columns: 40)
@@ -60,14 +60,14 @@ import Testing
   @Test(arguments: [2, 16, 45, 256])
   func normalizeRowsEqualsReferee(columns: Int) throws {
     var x = Matrix.random(12, columns, seed: 1)
-    // Some rows below the floor, one of them zero.
+    // Some rows are shorter than the floor, and one of them is zero.
     for c in 0..<columns {
       x[3, c] = 0
       x[4, c] = Double(Float(x[4, c] * 1e-3))
       x[9, c] = Double(Float(x[9, c] * 1e-4))
     }
     for floor in [Float(0.5), 1e-5] {
-      // Rows far below the smaller floor are not smooth on the scale of the differences.
+      // Far below the smaller floor, normalizing is not smooth on the scale of the differences.
       let inputs = floor == 0.5 ? x : Matrix.random(12, columns, seed: 2)
       try OperationCheck([inputs]) { tape, t in
         tape.normalizeRows(t[0], floor: floor)

@@ -1,7 +1,7 @@
 @testable import Engine
 
 extension Tape {
-  /// Pairs that lie on the host.
+  /// Computes the dot products of pairs that are given on the host.
   func pairDot(_ queries: Tensor, _ x: Tensor, _ pairs: [Range<Int>]) -> Tensor {
     pairDot(
       queries, x, pairs: RowRanges(pairs, on: backend),

@@ -18,7 +18,7 @@ import Testing
     }.run()
   }
 
-  /// What masks look like: the masked rows have no part in the sum.
+  /// Masked rows, whose scores are −1e10, have no part in the sum.
   @Test func softmaxPoolOfMaskedRows() throws {
     let segments = Segments(lengths: [4, 20])
     var scores = Matrix.random(24, 1, seed: 2)
@@ -41,7 +41,7 @@ import Testing
     try check.run()
   }
 
-  /// The first of equal values has the gradient, all of it.
+  /// The first of equal values gets the whole gradient.
   @Test func segmentMaxOfTies() throws {
     try Backends.forEach { backend in
       let x = leaf(Matrix(row: [1, 2, 2, 2, -1, -1]), on: backend)
@@ -63,7 +63,7 @@ import Testing
     }.run()
   }
 
-  /// Queries that are chosen by number, several of which have one stretch of rows.
+  /// Queries may be chosen by number, and several may share a range of rows.
   @Test(arguments: [1, 24, 100])
   func pairDotOfChosenQueriesEqualsReferee(columns: Int) throws {
     let (queries, x) = (Matrix.random(4, columns, seed: 1), Matrix.random(12, columns, seed: 2))

@@ -4,10 +4,10 @@ import Testing
 
 @testable import Engine
 
-/// Sequences that grow by a row a step, and steps that are asked for again and again.
+/// Sequences that grow by one row in each step, and steps that are repeated.
 @Suite(.serialized) struct StepTests {
-  /// Rows step by step are a causal attention of whole sequences; the cache's other rows are not
-  /// read.
+  /// Attention step by step equals causal attention over whole sequences, and reads no other rows
+  /// of the cache.
   @Test(arguments: [(2, 10), (1, 100), (3, 64), (2, 7)])
   func stepsAreACausalAttention(heads: Int, head: Int) throws {
     let (sequences, steps, width) = (3, 40, heads * head)
@@ -54,12 +54,13 @@ import Testing
       }
     }
     try Backends.forEach { check($0, within: 1e-5) }
-    // Rows, probabilities' sums and results are rounded by up to 0.4 % of numbers up to 4.
+    // Rows, sums of probabilities and results up to 4 are rounded by up to 0.4 %.
     try Backends.forEachBF16 { check($0, within: 0.05) }
     check(try TestGPU.open(.bf16), within: 0.05)
   }
 
-  /// What a repetition makes for itself lies nowhere else, and every run reads what is there then.
+  /// A repetition's own tensors share no memory with others, and every run reads the current
+  /// values.
   @Test func repetitionsAreWhatTheyRepeat() throws {
     try Backends.forEach { backend in
       let x = backend.makeTensor([1, 2, 3], rows: 1, columns: 3)
@@ -82,7 +83,7 @@ import Testing
     }
   }
 
-  /// Products are counted in every run; from the second on nothing is started but a graph.
+  /// Every run counts its products, and from the second run on it starts only a graph.
   @Test func graphsAreStartedAsOne() throws {
     let backend = try TestGPU.open()
     let (x, weight) = (leaf(.random(4, 6, seed: 1), on: backend), leaf(.random(8, 6, seed: 2), on: backend))
@@ -97,7 +98,7 @@ import Testing
     #expect(!TestGPU.isEmulated || (after.launches == before.launches && after.graphs == before.graphs + 3))
   }
 
-  /// Loading threads upload while graphs are recorded.
+  /// Loading threads may upload while graphs are recorded.
   @Test func uploadsWhileGraphsAreRecorded() async throws {
     let backend = try TestGPU.open()
     let x = backend.makeTensor([1], rows: 1, columns: 1)

@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  /// A loop inside a loop is run by whoever meets it, whatever the sizes.
+  /// A nested loop is run by the thread that meets it, whatever the sizes.
   @Test(arguments: [1, 2, 3], [0, 1, 2, 50])
   func nestedLoops(threads: Int, inner: Int) {
     let pool = ThreadPool(threads: threads)
@@ -47,8 +47,7 @@ import Testing
     #expect(total.load(ordering: .relaxed) == all * (all - 1) / 2)
   }
 
-  /// A late thread takes no index of a loop that is not the one it saw: each loop is longer or
-  /// shorter than the last.
+  /// A late thread takes no index of a later loop, which is longer or shorter than the one it saw.
   @Test(arguments: [2, 3])
   func manyTinyLoops(threads: Int) {
     let pool = ThreadPool(threads: threads)
@@ -62,7 +61,7 @@ import Testing
     #expect(sums == [rounds, rounds, rounds * 2 / 3, rounds / 3])
   }
 
-  /// What one loop wrote is there for the next, on any thread; workers that fell asleep wake up.
+  /// A loop sees what the loop before it wrote, on any thread, and sleeping workers wake up.
   @Test func loopsAfterSleep() {
     let pool = ThreadPool(threads: 3)
     defer { pool.stop() }
@@ -88,7 +87,7 @@ import Testing
       gone = pool
       pool.stop()
     }
-    // Each thread lets go of the pool in its own time.
+    // Each thread releases the pool in its own time.
     while gone != nil { Thread.sleep(forTimeInterval: 0.001) }
   }
 }

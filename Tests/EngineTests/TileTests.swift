@@ -5,9 +5,9 @@ import TileEmulation
 
 @testable import Engine
 
-/// Products by the tile instructions of AMX, which are done in C where the processor has none.
+/// Products by the tile instructions of AMX, which run in C where the processor lacks them.
 @Suite(.serialized) struct TileTests {
-  /// Rows, columns and depths beside sixteens, 32s, and stretches of the inner dimension.
+  /// Rows, columns and depths around 16, 32 and the stretches of the inner dimension.
   static let shapes = [
     (1, 1, 1), (16, 16, 32), (17, 33, 31), (31, 15, 64), (32, 32, 66), (33, 48, 95), (70, 100, 1601),
     (20, 30, 8301),
@@ -18,8 +18,8 @@ import TileEmulation
     KernelSets.multiplying.filter { String(cString: $0.name).hasPrefix("amx") }
   }
 
-  /// One instruction: even and odd elements have sums of their own that begin with 0, and what is
-  /// below the normal numbers counts 0.
+  /// One instruction sums even and odd elements apart, each from 0, and takes subnormal numbers for
+  /// 0.
   @Test func theInstruction() {
     func product(_ sum: Float, _ pairs: [(Float, Float)]) -> Float {
       var sums = [Float](repeating: sum, count: 256)
@@ -44,8 +44,9 @@ import TileEmulation
     #expect(product(0x1p-125, [(0x1p-126, 0)]) == 0x1.8p-125)
   }
 
-  /// Against double precision, and the same bits from the instructions and from C, with any number
-  /// of threads.
+  /// Products agree with double precision.
+  ///
+  /// They have the same bits from the instructions and from C, with any number of threads.
   @Test(arguments: shapes) func products(m: Int, n: Int, k: Int) throws {
     let (left, right) = (Matrix.random(m, k, seed: 1).asBF16, Matrix.random(n, k, seed: 2).asBF16)
     var (exact, sizes) = (Matrix(rows: m, columns: n), Matrix(rows: m, columns: n))
@@ -57,8 +58,8 @@ import TileEmulation
         }
       }
     }
-    // Products are exact. An element goes through a sum for each pair of a tile, that of even and
-    // odd ones, and one for each tile, which stretches of the inner dimension may add to.
+    // Products are exact. An element is rounded once for each pair of a tile, once for even and odd
+    // sums, once for each tile, and once for each stretch of the inner dimension.
     let roundings = Double(16 + 1 + (k + 31) / 32 + 9)
     let turned = { (x: Matrix) in Matrix(rows: x.columns, columns: x.rows) { x[$1, $0] } }
     for type in [ElementType.float32, .bfloat16] {
@@ -85,8 +86,8 @@ import TileEmulation
     }
   }
 
-  /// An infinity in one column stays there, though in memory it follows another's last word. So
-  /// does a NaN in a row, which follows that of the row before.
+  /// An infinity or a NaN stays in its column or row, though in memory it follows the last word of
+  /// the one before.
   @Test func whatIsNotFiniteStays() throws {
     var (x, w) = (Matrix.random(40, 33, seed: 1), Matrix.random(40, 33, seed: 2))
     (w[16, 0], w[32, 1], x[17, 32]) = (.infinity, .nan, .nan)

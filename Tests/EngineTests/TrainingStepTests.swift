@@ -48,7 +48,7 @@ import Testing
       Float(backend.numbers(of: [update(number, seed: seed)])[0])
     }
 
-    /// One update; its loss stays on the device.
+    /// Makes one update and returns its loss, which stays on the device.
     func update(_ number: Int, seed: UInt64) -> Tensor {
       let tape = Tape.training(backend, seed: seed, step: UInt64(number))
       let ids = (0..<segments.rows).map { $0 * 7 % words }
@@ -89,7 +89,7 @@ import Testing
     try Backends.forEachBF16(check)
   }
 
-  /// bfloat16 follows float32 from a distance.
+  /// Losses in bfloat16 stay near those in float32.
   @Test func bf16StaysNear() throws {
     let exact = Network(try CPUBackend(threads: 2), seed: 3)
     let losses = (0..<5).map { exact.step($0, seed: 3) }
@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  /// On a backend that has nothing in its pool yet, only the first two steps take memory.
+  /// On a new backend, whose pool is empty, only the first two steps take memory.
   @Test func secondStepTakesTheLastMemory() throws {
     let backend = try CPUBackend(threads: 2)
     let network = Network(backend, seed: 3)
@@ -112,8 +112,7 @@ import Testing
     #expect(backend.memory.now == after && after > 0)
   }
 
-  /// Batches differ in length: what a long one left serves the short ones after it, and what lies
-  /// side by side serves a longer one.
+  /// Shorter batches reuse the memory of a long one, and adjacent free memory serves a longer one.
   @Test func shorterBatchesTakeNoMemory() throws {
     let backend = try CPUBackend(threads: 1)
     for rows in [1000, 800, 650, 400, 260, 1000] {

@@ -1,17 +1,16 @@
-// Lets a program meet faults: preloaded (LD_PRELOAD), it stands between the program and the C
+// Injects faults into a program: preloaded (LD_PRELOAD), it stands between the program and the C
 // library, for files of one folder.
 //
-//   HERO_FAULT_UNDER   the folder; files elsewhere are left alone HERO_FAULT         full      from
-//   call number HERO_FAULT_AT on nothing can be written any more, as on a full disk; that call
-//                                still writes half of what it was given
-//                      kill      the process is killed (SIGKILL) at that call, when half of it is
-//                                written
-//                      readonly  nothing can be made or opened to be written
+//   HERO_FAULT_UNDER   the folder; files elsewhere are left alone
+//   HERO_FAULT_AT      the number of the call at which `full` or `kill` begins
+//   HERO_FAULT         full      from that call on nothing can be written, as on a full disk; the
+//                                call itself still writes half of what it was given
+//                      kill      that call writes half, and SIGKILL ends the process
+//                      readonly  no file can be made or opened for writing
 //                      network   no file can be mapped or locked, as on some network file systems
-//                      clock     the wall clock jumps an hour back, and two ahead, from one reading
-//                                to the next
-//                      count     nothing happens
-//   HERO_FAULT_REPORT  where the number of calls that change files is written when the process ends
+//                      clock     the wall clock is an hour behind or two ahead at each reading
+//                      count     calls are only counted
+//   HERO_FAULT_REPORT  the file for the number of calls that change files, written at the end
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -66,7 +65,7 @@ __attribute__((destructor)) static void end(void) {
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 #define NEXT(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))next(#name)
 
-/// Whether a path is in the folder; it may not be there yet, its own folder is.
+/// Returns whether a path is in the folder. The path need not exist, but its own folder must.
 static int is_under(int relative, const char *path) {
   if (!fault || !path) return 0;
   char whole[PATH_MAX * 2];
@@ -93,8 +92,8 @@ static void note(int file, int is) {
   if (file >= 0 && file < descriptors) atomic_store(&ours[file], is);
 }
 
-/// Counts a call that changes a file. What should be done: 0 as asked, 1 half of it and then the
-/// fault, 2 the fault.
+/// Counts a call that changes a file. Returns 0 to do as asked, 1 to do half of it and then fail, 2
+/// to fail.
 static int counted(void) {
   long number = atomic_fetch_add(&calls, 1) + 1;
   if (fault == readonly) return 2;
@@ -111,7 +110,7 @@ static int failed(void) {
   return -1;
 }
 
-// Names: a full disk has no room for a new one.
+// Names: on a full disk no new file can be made.
 
 static int opened(int relative, const char *path, int flags, mode_t mode) {
   int is = is_under(relative, path);
@@ -168,7 +167,7 @@ int mkstemp(char *pattern) {
 }
 
 int rename(const char *from, const char *to) {
-  // Before or after, never in between: a rename is whole or not there.
+  // A rename fails before it begins or is whole, never in between.
   if (is_under(AT_FDCWD, to) && counted()) return failed();
   return syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
 }

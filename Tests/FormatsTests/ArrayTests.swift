@@ -5,7 +5,7 @@ import Testing
 @testable import Formats
 
 @Suite struct ArrayTests {
-  /// All arrays of an archive, in its order.
+  /// Reads all arrays of an archive, in its order.
   private func arrays(_ bytes: [UInt8]) throws -> [(name: String, array: NDArray)] {
     let zip = try ZipReader(bytes: bytes, file: nil)
     return try zip.entries.map { (String($0.name.dropLast(".npy".count)), try NPY.decode(zip.read($0))) }
@@ -92,7 +92,7 @@ import Testing
     #expect(try self.arrays(NPZ.encode([], compress: true)).isEmpty)
   }
 
-  /// numpy's header is padded in a way of its own; the fixture is numpy's.
+  /// Encoded arrays equal numpy's byte for byte, including the padding of the header.
   @Test func encodingIsNumpysByteForByte() throws {
     let zip = try ZipReader(path: Fixtures.path("Formats/stored.npz"))
     for name in ["f4.npy", "half.npy", "scalar.npy"] {

@@ -6,11 +6,10 @@ import Testing
 
 /// Small files that ask for much time or memory, or for numbers that overflow.
 @Suite(.serialized) struct BoundsTests {
-  /// What reading a hostile file may add to the process's memory, with much room.
+  /// The bytes that reading a hostile file may add to the process's memory, with a wide margin.
   private static let most = 300 << 20
 
-  /// Runs `body`, which is refused or not; how many bytes more the process held afterwards at its
-  /// peak.
+  /// Runs `body`, which may be refused, and returns the bytes that the process grew by at its peak.
   private func peak(_ body: () throws -> Void) throws -> Int {
     let before = try ResidentMemory.bytes()
     let peak = PeakMemory()
@@ -20,7 +19,7 @@ import Testing
 
   // MARK: Pickles
 
-  /// Each level holds the one below twice, by a call of `list`: 2^40 lists if unfolded.
+  /// Calls that hold the level below twice are refused: 40 levels unfold to 2^40 objects.
   @Test func callsThatDoubleAreCharged() throws {
     for (module, name) in [
       ("builtins", "list"), ("builtins", "tuple"), ("torch", "Size"), ("builtins", "set"),
@@ -36,7 +35,7 @@ import Testing
     }
   }
 
-  /// One text of a megabyte, and 30,000 calls that each make bytes of it.
+  /// 30,000 calls are refused that each make bytes of one text of a megabyte.
   @Test(arguments: ["encode", "dtype", "device", "key", "array"])
   func whatCallsMakeIsCharged(_ kind: String) throws {
     let long = TorchFile.text(String(repeating: "a", count: 1 << 20)) + [0x71, 0, 0x30]
@@ -65,7 +64,8 @@ import Testing
     #expect(took < Self.most, "\(took >> 20) MiB")
   }
 
-  /// Names through dictionaries are joined: deep ones of long keys would take gigabytes.
+  /// Names through deep dictionaries of long keys are refused, since joined they would take
+  /// gigabytes.
   @Test func namesOfArraysAreBounded() throws {
     let folder = try TemporaryFolder()
     var root = TorchFile.text(String(repeating: "k", count: 60_000)) + [0x71, 0, 0x30]
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  /// A thousand views of one deflated storage: it is inflated once.
+  /// A deflated storage of a thousand views is inflated once.
   @Test func aSharedStorageIsReadOnce() throws {
     let folder = try TemporaryFolder()
     let views = (0..<1000).map { ("a\($0)", TorchFile.tensor("0", [1], offset: $0, count: 1 << 22)) }
@@ -136,7 +136,8 @@ import Testing
   // MARK: MessagePack and compression
 
   @Test func smallValuesOfMessagePackStaySmall() throws {
-    // Nested claims of all that is left, and millions of the smallest values in a few kilobytes.
+    // Nested arrays claim all that is left, and a few kilobytes hold millions of the smallest
+    // values.
     let claims =
       (0..<500).flatMap { _ in [0xDD, 0, 0, 0x10, 0] as [UInt8] } + [UInt8](repeating: 0xC0, count: 5000)
     let maps =
@@ -161,7 +162,7 @@ import Testing
     #expect(throws: DataError.self) { try MessagePack.decode([0x92, 0x92, 1, 2]) }
   }
 
-  /// An entry of more than a video's features can be is refused before it is inflated.
+  /// An entry larger than any video's features is refused before it is inflated.
   @Test func bombsInArchivesAreRefusedByTheirSize() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("bomb.npz")
@@ -173,7 +174,7 @@ import Testing
     #expect(took < Self.most, "\(took >> 20) MiB")
   }
 
-  /// An archive whose only entry claims 1.5 GiB in its directory, of deflated zeros.
+  /// Writes an archive whose only entry, deflated zeros, claims 1.5 GiB in its directory.
   private static func bomb(at path: String) throws {
     let zip = try ZipWriter.archive([("features.npy", [UInt8](repeating: 0, count: 4 << 20))], compress: true)
     var bytes = zip
@@ -184,7 +185,7 @@ import Testing
     try AtomicFile.write(bytes, to: path)
   }
 
-  /// A header of safetensors that is nothing but numbers.
+  /// A safetensors header of nothing but numbers is refused in little memory.
   @Test func headersOfSafetensorsAreBounded() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("m.safetensors")
@@ -211,7 +212,7 @@ import Testing
   }
 }
 
-/// The most memory that the process holds until it is asked.
+/// A measurement of the process's peak memory, which runs until `stop`.
 private final class PeakMemory: @unchecked Sendable {
   private let lock = NSLock()
   private var most = 0

@@ -10,7 +10,7 @@ struct BracketedSubtitleTests {
     SubtitleCue(start: start, end: end, lines: lines)
   }
 
-  /// A first line says how many frames a second has, also with a comma; else the video does.
+  /// The first line gives the frame rate, also with a decimal comma, or else the video does.
   @Test(
     arguments: [
       ("{1}{1}25\n", nil), ("{1}{1}25,000\r\n", 30), ("{0}{0}25.0\n", nil), ("", 25),
@@ -50,7 +50,8 @@ struct BracketedSubtitleTests {
       ])
   }
 
-  /// The content decides of `.txt`, and of `.sub`, which VobSub has too.
+  /// The content decides whether a `.txt` is subtitles, and whether a `.sub` is text or VobSub's
+  /// pictures.
   @Test func filesOfSharedEndings() throws {
     let folder = try TemporaryFolder()
     #expect(SubtitleFile.isFound(in: try folder.file("a.txt", "[0][25]Hello\n[30][55]there\n")))
@@ -70,13 +71,13 @@ struct BracketedSubtitleTests {
 
 @Suite("Marks and signs in subtitles")
 struct SubtitleMarkTests {
-  /// The next line's control and others that nobody sees, within and between words.
+  /// Line separators within a line become spaces, and other invisible controls are removed.
   @Test func controlsAreNotSaid() {
     let text = "1\n00:00:01,000 --> 00:00:02,000\none\u{85}two\u{2028}three\u{2029}fo\u{9D}ur\n"
     #expect(SubtitleFile.parse(Array(text.utf8)).map(\.lines) == [["one two three four"]])
   }
 
-  /// WhisperX writes what it could not align without times.
+  /// Captions without times, as WhisperX writes what it could not align, are left out.
   @Test func captionsWithoutTimes() {
     let text =
       #"{"segments": [{"text": "lost"}, {"start": 1, "end": 2, "text": "kept"}, {"start": null, "text": " "}]}"#
@@ -89,7 +90,7 @@ struct SubtitleMarkTests {
     #expect(told == ["line 3: the times cannot be read; the cue is left out"])
   }
 
-  /// Segments of a stream that were joined count from the first one's clock.
+  /// The times of a stream's joined segments count from the first one's clock.
   @Test func joinedSegments() {
     func segment(_ clock: Int, _ local: String, _ text: String) -> String {
       "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:\(local),MPEGTS:\(clock)\n\n00:00:01.000 --> 00:00:02.000\n\(text)\n\n"
@@ -109,21 +110,21 @@ struct SubtitleMarkTests {
     let cues = SubtitleFile.parse(Array((head + sign + said).utf8)) { told.append($0) }
     #expect(cues.map(\.lines) == [["Hello"]])
     #expect(told.count == 1 && told[0].hasPrefix("line 3: 1 cues of signs"), "\(told)")
-    // A cue at a place of its own is a sign beside others that cover more time, in any style.
+    // A positioned cue is a sign beside others that cover more time, in any style.
     let usual = "Dialogue: 0,0:00:03.00,0:00:05.00,Default,,0,0,0,,{\\i1}Bye{\\i0}\n"
     #expect(SubtitleFile.parse(Array((head + sign + said + usual).utf8)).map(\.lines) == [["Bye"]])
     let short = usual.replacing("5.00", with: "4.50")
     #expect(SubtitleFile.parse(Array((head + said + short).utf8)).map(\.lines) == [["Hello"], ["Bye"]])
     let moved = said.replacing("pos(1,2)", with: "fad(9,9)\\move(1,2,3,4)")
     #expect(SubtitleFile.parse(Array((head + moved + usual).utf8)).map(\.lines) == [["Bye"]])
-    // A file of signs alone was made for them.
+    // In a file of signs alone the signs are kept.
     #expect(SubtitleFile.parse(Array((head + sign).utf8)).map(\.lines) == [["POLICE"]])
   }
 }
 
 @Suite("Code pages that letters tell")
 struct CodePageTests {
-  /// The bytes of a text in a code page of single bytes.
+  /// Returns the bytes of a text in a single-byte code page.
   private static func bytes(_ text: String, _ name: String) throws -> [UInt8] {
     var bytes: [Unicode.Scalar: UInt8] = [:]
     for byte in UInt8(0x80)...0xFF {
@@ -206,9 +207,9 @@ struct CodePageTests {
   @Test func textsAreReadAsTheyWereWritten() throws {
     for (language, pages, text) in Self.texts {
       for page in pages {
-        // Turkish capitals beyond ASCII are in the places of Icelandic ones.
+        // Turkish capitals beyond ASCII have the bytes of Icelandic ones.
         for text in language == "Turkish" ? [text] : [text, text.uppercased()] {
-          // Capitals that a code page does not have.
+          // The code page may lack some of the capitals.
           guard let bytes = try? Self.bytes(text, page) else { continue }
           let read = SubtitleText.decode(bytes)
           #expect(read.text == text, "\(language) in \(page): \(read.note ?? "")")
@@ -217,7 +218,7 @@ struct CodePageTests {
     }
   }
 
-  /// A few letters tell nothing.
+  /// A text with few letters stays in the default code page.
   @Test func shortTextsStay() {
     #expect(SubtitleText.decode(Array("caf".utf8) + [0xE9, 0x20, 0xB3]).text == "café ³")
   }

@@ -4,7 +4,7 @@ import Testing
 @testable import Formats
 
 @Suite struct CompressionTests {
-  /// Text-like bytes, which compress, and noise, which does not.
+  /// Returns text-like bytes, which compress, mixed with noise, which does not.
   static func sample(_ count: Int) -> [UInt8] {
     var state: UInt32 = 1
     return (0..<count).map { place in
@@ -43,7 +43,7 @@ import Testing
     #expect(throws: DataError.self) { try Compression.decompress(packed + [0, 1, 2, 3, 4]) }
   }
 
-  /// Decoders are kept from value to value, also behind one that is damaged, by many threads.
+  /// Decoders that many threads reuse keep no trace of a damaged value.
   @Test(arguments: [Compression.lz4, .zstd])
   func damagedValuesLeaveNothingBehind(_ compression: Compression) async throws {
     let values = (1...8).map { Self.sample(1000 * $0) }

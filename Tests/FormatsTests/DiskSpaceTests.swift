@@ -12,7 +12,7 @@ struct DiskSpaceTests {
       try DiskSpace.require(Int.max, in: folder.root, for: "the run's states")
     }
     #expect(error?.description.contains("are free") == true)
-    // Who does not know does not refuse.
+    // Where the free space is unknown, nothing is refused.
     try DiskSpace.require(Int.max, in: folder.path("nowhere"), for: "states")
   }
 }

@@ -41,7 +41,7 @@ import Testing
     #expect(String(decoding: events[2], as: UTF8.self).contains("**lr** 1e-4"))
   }
 
-  /// What was written is read, up to where a file is cut; damage is refused, and no byte traps.
+  /// Events are read as written, up to where a file is cut, and damage is refused without a trap.
   @Test func eventsAreReadAsTheyWereWritten() throws {
     let folder = try TemporaryFolder()
     let writer = try EventWriter(folder: folder.path("log"))
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  /// Whatever stands in a record whose checksums hold is read or passed over.
+  /// A record with valid checksums is read or skipped, whatever it holds.
   @Test func strangeEventsArePassedOver() throws {
     var random = SystemRandomNumberGenerator()
     let value: [UInt8] = [0x0a, 2, 0x76, 0x72, 0x15, 0, 0, 0xc0, 0x3f]

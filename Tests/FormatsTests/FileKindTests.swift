@@ -4,7 +4,7 @@ import Testing
 
 @testable import Formats
 
-/// What people have under a name is said, where it is not what the reader wants.
+/// Files that are not what the reader wants are refused by their kind.
 @Suite struct FileKindTests {
   private let folder: TemporaryFolder
 
@@ -44,7 +44,7 @@ import Testing
       #expect(error.problem.contains(says) && error.file != nil && error.cure != nil, "\(name): \(error)")
     }
     let error = try #require(throws: DataError.self) { try JSON.read(path: path) }
-    // Gzip is read as text is, and a tar of letters may be one.
+    // Gzip is read like text, and a tar archive of letters may be text.
     #expect(error.problem.contains(says) || says.contains("gzip") || says.contains("tar"), "\(error)")
   }
 
@@ -55,7 +55,7 @@ import Testing
     #expect(FileKind(head: [0, 0, 0]) == nil)
   }
 
-  /// Nobody waits for whoever might write into it.
+  /// A pipe is refused at once, without waiting for a writer.
   @Test(.timeLimit(.minutes(30))) func pipesAreRefused() throws {
     try FileManager.default.createDirectory(atPath: folder.path("store"), withIntermediateDirectories: true)
     for name in ["pipe", "store/data.mdb"] { #expect(mkfifo(folder.path(name), 0o600) == 0) }
@@ -81,7 +81,7 @@ import Testing
     for value in long { #expect(value.shown.count == 81 && value.shown.hasSuffix("…")) }
   }
 
-  /// Unpacking a spreadsheet does not help.
+  /// A spreadsheet is named, since unpacking it would not help.
   @Test func spreadsheets() throws {
     for (name, says) in [("rows.xlsx", "is a spreadsheet"), ("rows.zip", "is a zip archive")] {
       let path = try write([0x50, 0x4B, 3, 4, 20, 0, 6, 0], name)

@@ -69,8 +69,9 @@ struct FolderFilesTests {
     #expect(told.count == 1 && told[0].contains("caf\\xe9.mp4"))
   }
 
-  /// A file of an ending that nobody knows may be what somebody means, a folder's name need not be
-  /// UTF-8, and a link to nothing may have been one to a folder.
+  /// Files of unknown extensions, folder names that are not UTF-8 and broken links are reported.
+  ///
+  /// Somebody may mean such a file, and such a link may have led to a folder.
   @Test func nothingIsPassedOverWithoutAWord() throws {
     let folder = try TemporaryFolder()
     for name in ["a.mp4", "a.srt", "poster.JPG", "b.mp4.part", "DATA.DAT", "recording", "deep/c.xyz"] {

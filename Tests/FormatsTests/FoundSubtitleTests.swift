@@ -4,7 +4,7 @@ import Testing
 
 @testable import Formats
 
-/// What people's subtitle files hold beside what the formats say.
+/// Subtitle files that deviate from their formats.
 @Suite("Subtitles as they are found")
 struct FoundSubtitleTests {
   private func parse(_ text: String) -> (cues: [SubtitleCue], told: [String]) {
@@ -20,7 +20,8 @@ struct FoundSubtitleTests {
     "1\n00:00:01,000 --> 00:00:02,000\nHello there\n\n2\n00:00:03,000 --> 00:00:04,000\nBye now\n"
   private var both: [SubtitleCue] { [cue(1, 2, "Hello there"), cue(3, 4, "Bye now")] }
 
-  /// Translation programs and spreadsheets change what stands between the numbers.
+  /// Times are read though translation programs and spreadsheets changed what stands between the
+  /// numbers.
   @Test(arguments: [
     (":", " : "), (":", ": "), (",000", ":000"), (",000", ";000"), (",000", " , 000"), ("-->", "->"),
     ("-->", "→"), ("-->", "- ->"), ("-->", "—>"), ("-->", "--&gt;"), (" --> ", "\u{A0}-->\u{A0}"),
@@ -44,7 +45,7 @@ struct FoundSubtitleTests {
       told.count == 2 && told[0].contains("ends at -2.0 s") && told[1].contains("from 0 s on"), "\(told)")
   }
 
-  /// Of a joined file, a doubled number and doubled line ends no number is said.
+  /// Cue numbers are not read as speech in joined files, nor with doubled numbers or line ends.
   @Test(arguments: [
     "\u{FEFF}\u{FEFF}" + subRip, subRip.replacing("\n\n2", with: "\n\n\u{FEFF}2"),
     subRip.replacing("\n\n2\n", with: "\n\n2\n\n2\n"), subRip.replacing("\n", with: "\n\n"),
@@ -55,7 +56,7 @@ struct FoundSubtitleTests {
     #expect(cues == both && told.isEmpty, "\(cues) \(told)")
   }
 
-  /// Without its first line WebVTT would be read as SubRip, and its notes and names as speech.
+  /// WebVTT without its first line is not read as SubRip, nor its notes and names as speech.
   @Test(arguments: [
     "Kind: captions\nLanguage: en\n\n",
     "NOTE\nsomebody's notes\nof two lines\n\n", "STYLE\n::cue { color: red }\n\n", "",
@@ -68,7 +69,7 @@ struct FoundSubtitleTests {
     #expect(cues == both && told.isEmpty, "\(cues) \(told)")
   }
 
-  /// SubRip with points stays SubRip: a word before a time is said.
+  /// SubRip with decimal points stays SubRip, so a word before a time is speech.
   @Test func subRipWithPoints() {
     let text =
       "1\n00:00:01.000 --> 00:00:02.000\nHello\n\nthere\n\n2\n00:00:03.000 --> 00:00:04.000\nBye now\n"
@@ -131,7 +132,7 @@ struct FoundSubtitleTests {
     #expect(parse(document(described)).cues == [cue(1, 2, "Hello there")])
   }
 
-  /// As YouTube hands them out, and as Whisper, whisper.cpp and others save them.
+  /// Subtitles are read in the forms of YouTube, Whisper, whisper.cpp and others.
   @Test(arguments: [
     #"<?xml version="1.0"?><timedtext format="3"><head/><body><p t="1000" d="1000">Hello there</p><p t="2000" d="9" a="1">\n</p><p t="3000" d="1000"><s>Bye</s><s t="2"> now</s></p></body></timedtext>"#
       .replacing("\\n", with: "\n"),
@@ -155,7 +156,7 @@ struct FoundSubtitleTests {
   @Test func captionsWithoutAnEnd() {
     let text = "<transcript><text start='1'>one</text><text start='3'>Tom &amp;#39;s</text></transcript>"
     #expect(parse(text).cues == [cue(1, 3, "one"), cue(3, 13, "Tom &#39;s")])
-    // Other JSON is no subtitles.
+    // Other JSON holds no subtitles.
     for text in [
       "{}", "[]", "[1]", #"{"events": 3}"#, #"[{"start": 1}]"#, #"{"events": [{"tStartMs": 1e300}]}"#,
     ] {

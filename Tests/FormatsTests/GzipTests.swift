@@ -30,7 +30,7 @@ import Testing
   @Test func refusesWhatIsCutShortDamagedOrNoGzipFile() throws {
     let bytes = try #require(Data(base64Encoded: Self.compressed))
     for length in 1..<bytes.count { #expect(throws: DataError.self) { try lines(bytes.prefix(length)) } }
-    // A bit of the padding before the checksum may turn unseen; nothing else may.
+    // A flipped bit may go unseen only in the padding before the checksum.
     for index in bytes.indices.dropFirst(10) {
       var damaged = bytes
       damaged[index] ^= 0x10

@@ -136,7 +136,7 @@ import Testing
     #expect(count == 3)
   }
 
-  /// One by one: anything that looks back over what it has read would not end.
+  /// A million members are read one by one; looking back over what was read would not end.
   @Test(.timeLimit(.minutes(30))) func aMillionMembersAreRead() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("id2len.json")
@@ -160,8 +160,6 @@ import Testing
     #expect(names.contains { $0.hasSuffix("meta.json") })
   }
 
-  /// Of a key that comes twice the last value counts. The first such key of a file is told, if its
-  /// values differ.
   /// What others write that is no JSON is named.
   @Test(arguments: [
     ("{'a': 1}", "single"), (#"{"a": 'b'}"#, "single"), (#"{"a": True}"#, "true"), (#"{"a": None}"#, "null"),
@@ -175,6 +173,9 @@ import Testing
     #expect(error.problem.contains(said), "\(error)")
   }
 
+  /// The last value of a repeated key counts.
+  ///
+  /// The first such key of a file is reported, if its values differ.
   @Test func repeatedKeysAreToldOnce() throws {
     let (folder, notices) = (try TemporaryFolder(), NoticeLog.shared)
     let whole = try folder.file("a.json", "{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": [2], \"d\": 1, \"d\": 2}}")

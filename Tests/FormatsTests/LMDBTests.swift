@@ -10,7 +10,7 @@ import Testing
     (0..<size).map { UInt8(($0 &* 31 &+ index) & 0xFF) }
   }
 
-  /// A store with `count` entries; every eleventh value takes overflow pages.
+  /// Makes a store with `count` entries, in which every eleventh value takes overflow pages.
   static func makeStore(_ path: String, count: Int, commitInterval: Int = 1000) throws -> [String: [UInt8]] {
     let writer = try LMDBWriter(path: path, commitInterval: commitInterval, mapSize: 1 << 20)
     var entries: [String: [UInt8]] = [:]
@@ -38,7 +38,7 @@ import Testing
     #expect(listed.count == count && listed.allSatisfy { entries[$0.key] == $0.value })
   }
 
-  /// A file whose entries somebody put into a named database.
+  /// A file whose entries lie in a named database is refused with the name.
   @Test func namesANamedDatabase() throws {
     let folder = try TemporaryFolder()
     try FileManager.default.createDirectory(atPath: folder.path("s"), withIntermediateDirectories: true)
@@ -124,8 +124,7 @@ import Testing
     let damaged = folder.path("damaged.mdb")
     try Data(bytes).write(to: URL(fileURLWithPath: damaged))
     let file = try FileHandle(forUpdating: URL(fileURLWithPath: damaged))
-    // Headers, offsets and nodes: the first bytes of every page and all of its lists, not the
-    // values.
+    // The damage hits headers, offsets and nodes at the start of every page, not the values.
     for page in 0..<bytes.count / 4096 {
       for place in stride(from: 0, to: page < 2 ? 160 : 120, by: 1) {
         let offset = page * 4096 + place
@@ -173,7 +172,7 @@ import Testing
     }
   }
 
-  /// liblmdb calls a write of a part an input/output error, whatever the reason.
+  /// A full disk is called full, though liblmdb calls a partial write an input/output error.
   @Test func aFullDiskIsCalledFull() {
     #expect(LMDBWriter.cause(EIO, free: 4096) == ENOSPC)
     #expect(LMDBWriter.cause(EIO, free: 1 << 40) == EIO && LMDBWriter.cause(EIO, free: nil) == EIO)

@@ -64,7 +64,7 @@ import Testing
 }
 
 extension MessagePack: Equatable {
-  /// By content; NaN differs from itself.
+  /// Compares by content; NaN differs from itself.
   public static func == (left: MessagePack, right: MessagePack) -> Bool {
     switch (left, right) {
     case (.nil, .nil): true

@@ -25,7 +25,7 @@ import Testing
     #expect(throws: DataError.self) { try AtomicFile.write("x", to: folder.path("none/a")) }
   }
 
-  /// What a link leads to is written, be it there or not; the link stays.
+  /// Writing to a link writes its target, whether it exists or not, and keeps the link.
   @Test(arguments: [true, false]) func linksStay(_ exists: Bool) throws {
     let folder = try TemporaryFolder()
     let real = exists ? try folder.file("deep/real", "old") : folder.path("deep/real")
@@ -37,7 +37,7 @@ import Testing
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "deep/real")
   }
 
-  /// Of what lies elsewhere no folder `s3:` becomes.
+  /// Addresses are refused as paths, and make no folder `s3:`.
   @Test(arguments: ["s3://b/x", "gs://b/x", "https://h/x", "file:///tmp/x"]) func addresses(_ path: String) {
     let wanted = path.hasPrefix("file") ? "without file://" : "Only files of this machine"
     for error in [
@@ -48,7 +48,9 @@ import Testing
     ] { #expect(error?.cure?.contains(wanted) == true, "\(error.map(\.description) ?? "")") }
   }
 
-  /// A child that another thread has just forked holds what was open, till it runs its program.
+  /// A lock ends even if another descriptor of the file was inherited.
+  ///
+  /// A child that another thread has just forked holds it until it runs its program.
   @Test func locksEndThoughSomebodyInheritedThem() throws {
     let folder = try TemporaryFolder()
     let path = try folder.file("locked", "")
@@ -72,7 +74,7 @@ import Testing
       #expect(!FileManager.default.fileExists(atPath: path))
       #expect(throws: DataError.self) { try OutputFolder(path: path) }
     }
-    // The folder around it was made for it.
+    // The parent folder was made for the output, so it is removed too.
     #expect(!FileManager.default.fileExists(atPath: folder.path("deep")))
     let output = try OutputFolder(path: path)
     try AtomicFile.write("whole", to: try output.folder("inner") + "/b")
@@ -83,7 +85,7 @@ import Testing
     #expect(error.file == path)
   }
 
-  /// A run that is refused because another one is writing leaves that one's folder alone.
+  /// A file in place of a folder is named, and stays as it is.
   @Test func aFileInPlaceOfAFolderIsNamed() throws {
     let folder = try TemporaryFolder()
     let file = try folder.file("cuts", "mine")
@@ -96,6 +98,7 @@ import Testing
     #expect(try FileBytes.read(path: file) == Array("mine".utf8))
   }
 
+  /// A run that is refused because another one is writing leaves that one's folder alone.
   @Test func anotherRunsFolderStays() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("new/out")
@@ -122,8 +125,7 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
   }
 
-  /// Temporary files of a process that is gone are removed, and nothing else, whatever it is
-  /// called.
+  /// Temporary files of an ended process are removed, and nothing else, whatever its name.
   @Test func sweepsItsOwnTemporaryFilesOnly() throws {
     let folder = try TemporaryFolder()
     let gone = ".hero-tmp-999999999-0123456789abcdef"
@@ -139,7 +141,7 @@ import Testing
     try AtomicFile.write("whole", to: folder.path("a"))
     #expect(
       try Set(FileManager.default.contentsOfDirectory(atPath: folder.root)) == Set(others + [link, "a"]))
-    // A name that leaves no room for an addition.
+    // This name leaves no room for a suffix.
     try AtomicFile.write("whole", to: folder.path(String(repeating: "n", count: 255)))
   }
 
@@ -156,7 +158,7 @@ import Testing
     }
   }
 
-  /// Another file than the one that is there stands beside it; the same is not written twice.
+  /// A different file is written beside the existing one, and an equal one is not written twice.
   @Test func filesStandBesideOneAnother() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("a.json")

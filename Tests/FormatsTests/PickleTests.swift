@@ -97,7 +97,7 @@ import Testing
   }
 }
 
-/// What is written is what is read.
+/// Written pickles are read back unchanged.
 @Suite struct PickleWritingTests {
   @Test func everyKindOfValue() throws {
     let value: JSON = [

@@ -24,7 +24,7 @@ import Testing
     let read = try Safetensors.read(path: path)
     #expect(read.metadata == ["format": "pt", "note": "“x”"])
     let names = read.tensors.map(\.name)
-    // Wider elements first, so that every tensor is aligned.
+    // Wider elements come first, so that every tensor is aligned.
     #expect(names.first == "step")
     #expect(names.last == "flags")
     for (name, array) in tensors {
@@ -36,8 +36,7 @@ import Testing
     }
   }
 
-  /// Any byte that changes after the file was written is found, in the header and in the tensors,
-  /// if the file opens at all.
+  /// Any changed byte in the header or in the tensors is found, if the file opens at all.
   @Test func damageIsFound() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("model.safetensors")
@@ -50,7 +49,7 @@ import Testing
     for damaged in Damage.flips(bytes) {
       try Data(damaged).write(to: URL(fileURLWithPath: path))
       guard let file = try? SafetensorsFile(path: path) else { continue }
-      // Without the note's own key there is nothing to compare with.
+      // Without the key of the hash there is nothing to compare with.
       guard String(decoding: damaged, as: UTF8.self).contains("content_hash") else { continue }
       opened += 1
       #expect(throws: DataError.self) { try file.verify() }
@@ -113,7 +112,7 @@ import Testing
     #expect(error.file == path)
   }
 
-  /// A tensor of a type that is not read refuses itself, not the file.
+  /// A tensor of an unsupported type is refused, and the rest of its file is read.
   @Test(arguments: ["U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "C64", "F4", "NEW"])
   func tensorsOfForeignTypesStandBeside(_ code: String) throws {
     let folder = try TemporaryFolder()

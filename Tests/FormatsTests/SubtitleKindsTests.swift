@@ -32,7 +32,7 @@ struct SubtitleKindsTests {
         """.utf8))
     #expect(cues == [cue(1, 2.5, "Hello, you", "there now"), cue(3, 4.5, "after it")])
     #expect(told.count == 1 && told[0].hasPrefix("line 10: "))
-    // A file of drawings alone is read, and says nothing.
+    // A file of drawings alone is read and gives no cues.
     let drawing = "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\p1}m 0 0\n"
     #expect(parse(Array(drawing.utf8)).cues.isEmpty)
   }
@@ -75,8 +75,9 @@ struct SubtitleKindsTests {
       ])
   }
 
-  /// Lines of one time are shown together until the next later one, and as many as there are take
-  /// time in proportion.
+  /// Lines of one time are shown together until the next later time.
+  ///
+  /// Reading takes time in proportion to their number.
   @Test(.timeLimit(.minutes(30))) func lyricsOfOneTime() {
     let few = "[00:01.00]one\n[00:01.00]two\n[00:04.00][00:01.00]three\n[00:06.00]four\n[00:06.00]five\n"
     #expect(
@@ -107,7 +108,8 @@ struct SubtitleKindsTests {
     #expect(!cues.contains { $0.text.contains("a song") || $0.text.contains("no time") })
   }
 
-  /// Many times before a long text, and many lines of one time: their product would take hours.
+  /// Many times before a long text and many lines of one time are bounded, since their product
+  /// would take hours.
   @Test(.timeLimit(.minutes(30))) func lyricsThatComeOften() {
     let times = (0..<20_000).map { "[\($0 / 60 % 60):\($0 % 60)]" }.joined()
     let (cues, told) = parse(Array((times + String(repeating: "<i>x</i> ", count: 50_000)).utf8))
@@ -118,8 +120,10 @@ struct SubtitleKindsTests {
     #expect(same == [cue(1, 11, "a")])
   }
 
-  /// Flags are pairs of regional indicators. Characters of a slice of many of them are found by
-  /// looking back to its beginning, so nothing may ask for them: a megabyte would take hours.
+  /// Flags, which are pairs of regional indicators, are never read as characters.
+  ///
+  /// Finding the characters of a slice looks back to its beginning, so a megabyte of flags would
+  /// take hours.
   @Test(
     .timeLimit(.minutes(30)),
     arguments: [
@@ -137,7 +141,7 @@ struct SubtitleKindsTests {
     }
   }
 
-  /// As yt-dlp saves them: the first line of a cue is a space or nothing.
+  /// Automatic captions are read as yt-dlp saves them: the first line of a cue is a space or empty.
   @Test(arguments: ["", " "]) func automaticCaptions(blank: String) {
     let text = """
       WEBVTT
@@ -183,7 +187,7 @@ struct SubtitleKindsTests {
   private static let russian = "1\n00:00:01,000 --> 00:00:02,000\nЯ не знаю, что сказать об этом.\n"
   private static let japanese = "1\n00:00:01,000 --> 00:00:02,000\n今日はとても良い天気ですね。\n"
 
-  /// The texts in code pages, made by the C library itself.
+  /// Encodes a text in a code page by the C library.
   private func encoded(_ text: String, _ name: String) throws -> [UInt8] {
     let converter = try #require(iconv_open(name, "UTF-8"))
     defer { iconv_close(converter) }
@@ -240,7 +244,7 @@ struct SubtitleKindsTests {
         && !TextEncoding.isKnown("UTF-8//IGNORE"))
   }
 
-  /// Bytes that an encoding does not have become U+FFFD, however many they are, and are counted.
+  /// Bytes that an encoding lacks become U+FFFD and are counted, however many they are.
   @Test(.timeLimit(.minutes(30))) func bytesThatAnEncodingLacks() throws {
     for (name, good, bad, count) in [
       ("CP1251", "\u{41F}\u{440}\u{438}\u{432}\u{435}\u{442} ", [0x98], 1),
@@ -273,7 +277,7 @@ struct SubtitleKindsTests {
     #expect(told.count == 1)
   }
 
-  /// A file of 60 GB that has nothing in it is refused before it is read.
+  /// A sparse file of 60 GB is refused before it is read.
   @Test func sizeIsAskedFirst() throws {
     let folder = try TemporaryFolder()
     let path = try folder.file("a.srt", "")
@@ -284,7 +288,8 @@ struct SubtitleKindsTests {
     #expect(throws: DataError.self) { try SubtitleFile.read(path: pipe) }
   }
 
-  /// Damaged files and texts that invite looking again and again.
+  /// Damaged files give valid cues, and repeated pieces do not make reading look back again and
+  /// again.
   @Test(.timeLimit(.minutes(30))) func damagedKinds() {
     let texts = [
       "[Script Info]\n[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\p1}m{\\p0}a\\Nb\n",

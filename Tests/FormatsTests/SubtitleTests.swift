@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Subtitle files")
 struct SubtitleTests {
-  /// Ten thousand cues of the same times are one cue of as much text as a cue may have.
+  /// Ten thousand cues of the same times become one cue with the most text that a cue may have.
   @Test func cuesOfTheSameTimesAreBounded() {
     let text = (0..<10_000).map { "\($0)\n00:00:01,000 --> 00:00:02,000\nword\($0)\n\n" }.joined()
     let (cues, problems) = parse(text)
@@ -48,7 +48,7 @@ struct SubtitleTests {
   }
 
   @Test func subRipAsItIsFound() {
-    // No numbers, no blank lines, blank lines within a cue, spaces, another order.
+    // The cues have no numbers, blank lines only within, extra spaces and another order.
     let (cues, problems) = parse(
       "00:00:05,0-->00:00:06,0\r\nsecond\r\n\r\nstill second\r\n  00:00:01,0  -->  00:00:02,0  \r\nfirst\r\n17\r\n"
     )
@@ -166,7 +166,7 @@ struct SubtitleTests {
     #expect(told.count == 3 && told[2].contains("Windows-1252"))
   }
 
-  /// A cue that no video can have is left out, by its line; the others stay.
+  /// A cue at a time that no video reaches is left out with its line number, and the others stay.
   @Test func timesBeyondAllVideos() {
     for times in ["10000:00:00,000 --> 10000:00:01,000", "00:00:02,000 --> 9999:00:00,000"] {
       let (cues, problems) = parse(
@@ -182,7 +182,7 @@ struct SubtitleTests {
     #expect(problems.count == 1)
   }
 
-  /// Whatever is in a file: no trap, cues in order, times that are times.
+  /// Damaged files never trap, and their cues are in order and have valid times.
   @Test func damagedFiles() {
     let texts = [
       "WEBVTT\n\nNOTE x\n\n1\n00:01.000 --> 00:02.000 line:1\n<v A>B</v>\n\n2\n00:03.000 --> 00:04.000\n<<i>C\n",
@@ -198,7 +198,7 @@ struct SubtitleTests {
     }
   }
 
-  /// Found by fuzzing.
+  /// Speech with arrows in it is not read as times (found by fuzzing).
   @Test func arrowsInWhatIsSaidAreNoTimes() throws {
     let lines = [
       "00:00:03,000 --> 00:00:04,000", "a --->b", "00:00:03,000 -> 00:00:04,000", "0:03.000,0:04.000",
@@ -209,7 +209,9 @@ struct SubtitleTests {
     #expect(read.first?.start == 1 && read.first?.end == 2)
   }
 
-  /// Texts that invite looking again and again: where that happened, these would take hours.
+  /// The time to read grows with the length of a text.
+  ///
+  /// Looking back again and again would take hours here.
   @Test(
     .timeLimit(.minutes(30)),
     arguments: [

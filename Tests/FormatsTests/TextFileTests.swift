@@ -4,7 +4,7 @@ import Testing
 
 @testable import Formats
 
-/// Text files as the world's programs write them.
+/// Text files in the encodings and with the line ends that programs write.
 @Suite struct TextFileTests {
   private static let text = "{\"a\": \"é😀\"}\n\n{\"a\": \"b\"}\n"
 
@@ -22,7 +22,8 @@ import Testing
     return values
   }
 
-  /// A path of a configuration may be meant from the configuration's folder on.
+  /// A missing file's cure names the current folder, since a configuration's path may be meant from
+  /// the configuration's folder on.
   @Test func aMissingFileIsLookedForFromTheCurrentFolderOn() throws {
     let folder = FileManager.default.currentDirectoryPath
     let error = #expect(throws: DataError.self) { try MappedFile(path: "no/such/file") }
@@ -50,7 +51,7 @@ import Testing
     #expect(try lines(bytes) == ["x"])
   }
 
-  /// Characters of UTF-16 that lie across the pieces in which a file is read.
+  /// UTF-16 characters stay whole that lie across the pieces in which a file is read.
   @Test func longUTF16StaysWhole() throws {
     let long = String(repeating: "😀é", count: 700_000)
     #expect(
@@ -93,8 +94,8 @@ import Testing
     #expect(last.place == "line 3" && last.problem.contains("a comma before \"]\""))
   }
 
-  /// Files with holes: their size is looked at before anything is read, and a line is not gathered
-  /// for ever.
+  /// Sparse files are refused by their size before anything is read, and no line is gathered for
+  /// ever.
   @Test func sparseFilesAreRefusedAtOnce() throws {
     let folder = try TemporaryFolder()
     for (name, start) in [("a.json", "{"), ("b.srt", "1"), ("c.jsonl", "{\"a\": 1}\n")] {

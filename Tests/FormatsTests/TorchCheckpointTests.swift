@@ -56,7 +56,7 @@ import Testing
       guard FileManager.default.fileExists(atPath: sums) else { continue }
       compared += 1
       let expected = try #require(try JSON.read(path: sums).object)
-      // The reference also saves whether its vocabulary is padded; that is no tensor and has no
+      // The reference also saves whether its vocabulary is padded, which is no tensor and has no
       // sum.
       #expect(arrays.map(\.name) == expected.keys.filter { $0 != "vocab_padded" }, "\(name)")
       for (parameter, array) in arrays {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Formats
 
-/// Weights as people save them.
+/// Weights in the forms in which people save them.
 @Suite struct WeightFileTests {
   private let folder: TemporaryFolder
 
@@ -12,7 +12,7 @@ import Testing
 
   private static let names = ["v.a.weight", "v.a.bias", "head.weight"]
 
-  /// Where the names of the model of these tests begin: at its part `v`.
+  /// Returns where a name of these tests' model begins: at its part `v`.
   private static func start(_ name: String) -> Int? {
     if name.hasPrefix("v.") { return 0 }
     return name.range(of: ".v.").map { name.utf8.distance(from: name.startIndex, to: $0.lowerBound) + 1 }
@@ -49,7 +49,7 @@ import Testing
     #expect(file.names == Self.names && file.notes.isEmpty)
   }
 
-  /// Each process's own file under ZeRO stage 3 has names and shapes of nothing.
+  /// Arrays without elements are refused, as in a process's own file under ZeRO stage 3.
   @Test(arguments: [[0], [0, 4]]) func arraysWithoutElementsAreRefused(shape: [Int]) throws {
     let path = folder.path("m.safetensors")
     try Safetensors.write(path: path, tensors: [(name: "v.a.bias", array: NDArray(floats: [], shape: shape))])
@@ -73,7 +73,8 @@ import Testing
   ])
   func dictionariesMayHoldTheModel(_ key: String) throws {
     var file = TorchFile(state: Self.names)
-    // Beside an optimizer of the same names, a class of the user's own, random states and numbers.
+    // The model lies beside an optimizer of the same names, an object of the user's class, random
+    // states and numbers.
     file.root = TorchFile.dictionary([
       (key, file.root), ("epoch", TorchFile.number(3)),
       ("args", TorchFile.call("argparse", "Namespace", []) + TorchFile.dictionary([]) + [0x62]),
@@ -105,7 +106,7 @@ import Testing
     #expect(try values(WeightFile(path: folder.path("m.pt"), start: Self.start)) == [1, 2, 3])
   }
 
-  /// An array that is not read here refuses itself when it is needed.
+  /// An array of an unsupported kind is refused only when it is needed.
   @Test func foreignArraysRefuseOnlyThemselves() throws {
     var file = TorchFile(state: Self.names)
     file.root.removeLast()
@@ -313,7 +314,7 @@ import Testing
     #expect(throws: DataError.self) { try WeightFile(path: nothing.root) }
   }
 
-  /// Quantized weights read as the numbers that they are would be another model's.
+  /// Whole numbers are refused: quantized weights read as plain numbers would be another model's.
   @Test(arguments: [ScalarType.int8, .uint8, .int32, .bool]) func wholeNumbersAreNoWeights(_ type: ScalarType)
     throws
   {
@@ -326,7 +327,7 @@ import Testing
 }
 
 extension [UInt8] {
-  /// The pickle with torch's classes named by another module.
+  /// Returns the pickle with another module for torch's classes.
   fileprivate func withModule(_ module: String) -> [UInt8] {
     let text = String(decoding: self, as: UTF8.self)
     return Array(text.replacingOccurrences(of: "ctorch\n", with: "c\(module)\n").utf8)

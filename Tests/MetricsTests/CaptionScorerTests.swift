@@ -5,11 +5,10 @@ import Testing
 
 @testable import Metrics
 
-/// 1,500 captions that a model predicted, with people's references, and what pycocoevalcap makes of
-/// them.
+/// 1,500 predicted captions with human references, scored as by pycocoevalcap.
 @Suite(.enabled(if: SharedData.real != nil, "no real captions; set HERO_SHARED_DIR"))
 struct RealCaptionTests {
-  /// The folder with METEOR 1.5's data, if the machine has it.
+  /// The folder with METEOR 1.5's data, if the machine has one.
   static let meteorFolder = ProcessInfo.processInfo.environment["HERO_METEOR_DATA"].flatMap {
     $0.isEmpty ? nil : $0
   }
@@ -58,7 +57,7 @@ struct RealCaptionTests {
       #expect(abs(total.value - (corpus[name] ?? .nan)) <= 1e-6, "\(name)")
     }
     #expect(!scorer.hasMeteorData)
-    // Equal words and stems only: lower, but not by much.
+    // Exact and stem matches alone give a lower score, but not by much.
     let meteor = try #require(scorer.corpus.first { $0.name == "METEOR" }).value
     let expected = try #require(corpus["METEOR"])
     #expect(meteor < expected && meteor > 0.7 * expected, "\(meteor), with data \(expected)")
@@ -74,7 +73,7 @@ struct RealCaptionTests {
     #expect(abs(total.value - (corpus["METEOR"] ?? .nan)) <= 1e-9)
   }
 
-  /// The largest difference of a clip's score from the expected one, both from 0 to 1.
+  /// Returns the largest difference of a clip's score from the expected one, on a scale of 0 to 1.
   private func largestDifference(_ scorer: CaptionScorer, _ name: String) throws -> Double {
     let measured = try #require(scorer.clips[name])
     let expected = try #require(perClip[name])

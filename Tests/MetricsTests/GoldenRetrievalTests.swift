@@ -5,8 +5,7 @@ import Testing
 
 @testable import Metrics
 
-/// The reference's results of `golden/expected/eval`, measured against the annotations of its
-/// corpus.
+/// The reference's results in `golden/expected/eval`, measured against its corpus's annotations.
 @Suite
 struct GoldenRetrievalTests {
   private let golden: URL
@@ -44,7 +43,7 @@ struct GoldenRetrievalTests {
     let expected = try expected("tvr_\(split)")
     let truth = try truth(split)
     let metrics = try RetrievalMetrics(results: results, truth: truth, byQueryType: true)
-    // The file holds moments after suppression, and videos, which none befalls.
+    // The file holds moments after suppression, and videos, which are never suppressed.
     let threshold = try suppression.threshold
     let measured = metrics.recalls.map { recall in
       (

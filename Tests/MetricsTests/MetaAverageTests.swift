@@ -21,12 +21,12 @@ struct MetaAverageTests {
     let alone = MetaAverage([.recalls(moments), .recalls(videos)])
     #expect(alone.percents == [20, 60] && alone.value == 40)
     #expect(MetaAverage([]).value == nil)
-    // What is not measured has no part in an average that would hide it.
+    // An average with a missing figure is nil, not an average of the others.
     #expect(MetaAverage([.accuracy(0.5), .recalls([])]).value == nil)
     #expect(MetaAverage([.accuracy(0.5)]).value == 50)
   }
 
-  /// VALUE's own averages, from the scores of its own evaluations.
+  /// VALUE's own averages follow from the scores of its evaluations.
   @Test(.enabled(if: SharedData.valueGolden != nil)) func valuesAverages() throws {
     let folder = try #require(SharedData.valueGolden).path
     let wanted = try JSON.read(path: folder + "/meta_average.json")

@@ -5,7 +5,7 @@ import Testing
 @testable import Metrics
 
 @Suite struct MeteorTests {
-  /// Captions with pycocoevalcap's scores.
+  /// Captions whose scores by pycocoevalcap are known.
   private let clips = [
     ScoredClip(
       id: "0", prediction: "A man is cooking a meal.",
@@ -31,7 +31,7 @@ import Testing
         scorer.clips["Bleu_4"], [9.036020033952396e-05, 0.03162277657664911, 0, 5.501080735107161e-08]))
     #expect(near(scorer.clips["CIDEr"], [2.934265581395528, 7.5, 0, 0.4793050431455833]))
     #expect(near(scorer.clips["ROUGE_L"], [0.7134502923976607, 1, 0, 0.31443298969072164]))
-    // The Java program with the modules "exact stem" and weights 1 and 0.6.
+    // METEOR's Java program with the modules "exact stem" and weights 1 and 0.6.
     #expect(near(scorer.clips["METEOR"], [0.421916911698492, 1, 0, 0.07236180904522613]))
     let corpus = [
       0.6920912605076871, 0.6286231049724483, 0.4937027808802553, 7.433748758554979e-05, 0.2673348338442826,
@@ -41,7 +41,7 @@ import Testing
     #expect(!scorer.hasMeteorData)
   }
 
-  /// Every word matches every other: paths are compared without copying them.
+  /// Where every word matches every other, paths are compared without copies.
   @Test func longCaptionsOfOneWordAreScored() throws {
     let words = String(repeating: "the ", count: 200)
     let time = try ContinuousClock().measure {
@@ -58,7 +58,8 @@ import Testing
     #expect(error.problem.contains("clip 9") && error.problem.contains("1001 words"))
   }
 
-  /// Python and Java compare characters: a letter and its accent are not the letter with an accent.
+  /// Words are compared by Unicode scalars, as in Python and Java: a combining accent differs from
+  /// é.
   @Test func wordsAreComparedByTheirCharacters() throws {
     let scorer = try CaptionScorer(
       [ScoredClip(id: "0", prediction: "caf\u{E9}", references: ["cafe\u{301}"])], meteor: nil)
@@ -66,8 +67,9 @@ import Testing
     #expect(scorer.clips["METEOR"]?.first == 0)
   }
 
-  /// Words are looked up by their bytes, as Java does: `é` in one letter or in two, and `s` with an
-  /// accent upon it.
+  /// Words are looked up by their bytes, as Java does.
+  ///
+  /// `é` as one scalar differs from two, and an accent on an `s` counts.
   @Test func synonymsAreFoundByBytes() {
     let synonyms = MeteorSynonyms(
       synsets: ["caf\u{e9}", "1", "cafe\u{301}", "2", "door", "3"],
@@ -117,7 +119,7 @@ import Testing
 
   // MARK: Data
 
-  /// METEOR's lists, unpacked: what its source tree has under `resources`, and three paraphrases.
+  /// Returns METEOR's unpacked lists, as under `resources` in its source, with three paraphrases.
   private func folder() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     let lists = [
@@ -141,11 +143,11 @@ import Testing
     try #require(Data(base64Encoded: base64)).write(to: data.appendingPathComponent("paraphrase-en.gz"))
   }
 
-  /// `at once` = `immediately`, `fast` = `in haste`, `unheard of` = `fast`, as METEOR's file has
-  /// them.
+  /// `at once` = `immediately`, `fast` = `in haste`, `unheard of` = `fast`, in METEOR's file
+  /// format.
   private static let paraphrases =
     "H4sIAAAAAAACAzPQM+VKLFHIz0tO5crMzU1NyUwsSc2p5DLQM+RKSywu4crMU8gA0qlAESOu0ryM1MSiFIX8NIgkAOvkk9E+AAAA"
-  /// An entry of two lines.
+  /// An entry of two lines instead of three.
   private static let incomplete = "H4sIAAAAAAACAzPQM+VKLFHIz0tO5QIAWqV90QwAAAA="
 
   private func score(_ prediction: String, _ reference: String, _ resources: MeteorResources?) throws
@@ -194,7 +196,7 @@ import Testing
   // MARK: Alignment
 
   @Test func fewerChunksWinAmongEqualCoverage() {
-    // "the" could go to either place; next to "cat" it makes one chunk.
+    // "the" fits two places; next to "cat" it makes one chunk.
     let prediction = ["the", "cat"]
     let reference = ["the", "dog", "saw", "the", "cat"]
     var matcher = MeteorMatcher(resources: nil, paraphrases: ParaphraseTable())

@@ -14,7 +14,7 @@ struct Sequence64: RandomNumberGenerator {
 }
 
 @Suite struct MomentScorerTests {
-  /// Every allowed moment of every video, sorted: what the scorer must find without doing so.
+  /// Returns every allowed moment of every video, sorted: what the scorer must find more cheaply.
   private func exhaustive(
     _ videos: [(factor: Float, start: [Float], end: [Float])], minLength: Int, maxLength: Int
   ) -> [MomentScorer.Moment] {
@@ -38,7 +38,7 @@ struct Sequence64: RandomNumberGenerator {
     for _ in 0..<20 {
       let videos = (0..<3).map { _ in
         let count = Int.random(in: 0...40, using: &random)
-        // Few distinct values, so that equal scores occur, and zeros.
+        // Few distinct values make equal scores and zeros occur.
         let start = (0..<count).map { _ in Float(Int.random(in: 0...6, using: &random)) / 8 }
         let end = (0..<count).map { _ in Float(Int.random(in: 0...6, using: &random)) / 8 }
         return (factor: Float(Int.random(in: 1...4, using: &random)), start: start, end: end)
@@ -52,12 +52,12 @@ struct Sequence64: RandomNumberGenerator {
     }
   }
 
-  /// Whatever α is, moments rank as their logarithms do, and scores are numbers.
+  /// For any α, moments rank by their logarithms and scores are finite.
   @Test(arguments: [0, 1, 20, 80, 81, 120, 500, 1e4, 1e9] as [Float])
   func ranksByAnyWeight(alpha: Float) {
     var random = Sequence64(state: 7)
     let weight = VideoWeight(alpha)
-    // Two cosines are apart by more than 64 bits can tell at the largest α, or equal.
+    // Two cosines are equal, or differ by more than 64 bits resolve at the largest α.
     let videos = (0..<40).map { _ in
       (
         score: Float(Int.random(in: -10...10, using: &random)) / 10,
@@ -86,7 +86,7 @@ struct Sequence64: RandomNumberGenerator {
       let logarithm =
         Double(alpha) * Double(video.score) + log(Double(video.start[moment.start]))
         + log(Double(video.end[moment.end]))
-      // Equal moments may stand in another order, and 32 bits may not tell neighbours.
+      // Equal moments may swap, and 32 bits may not separate neighbours.
       #expect(abs(logarithm - wanted.logarithm) <= 1e-6 * max(1, abs(wanted.logarithm)))
       let score = weight.isLogarithmic ? logarithm : exp(logarithm)
       #expect(abs(Double(moment.score) - score) <= 1e-5 * max(abs(score), 1e-30))
@@ -96,7 +96,7 @@ struct Sequence64: RandomNumberGenerator {
   @Test func wholeVideosScoreAlike() {
     #expect(VideoWeight(20).written(0.5) == exp(Float(10)))
     #expect(VideoWeight(120).written(0.5) == 60)
-    // 0 would say that there is no answer.
+    // A score of 0 would mean that there is no answer.
     #expect(VideoWeight(120).written(0) > 0)
   }
 
@@ -107,7 +107,7 @@ struct Sequence64: RandomNumberGenerator {
     #expect(predictions == [MomentPrediction(video: 7, start: 1.5, end: 4.5, score: 0.5)])
   }
 
-  /// A video without room for the shortest moment is one as a whole, where that is wanted.
+  /// A video too short for the shortest moment is found as a whole, if that is wanted.
   @Test func shortVideos() {
     for (frames, expected) in [(1, 0), (2, 1), (3, 2)] {
       let ones = [Float](repeating: 1, count: frames)
@@ -120,7 +120,7 @@ struct Sequence64: RandomNumberGenerator {
     }
   }
 
-  /// Windows of a video tell frames of the whole video, and a moment of two of them once.
+  /// Windows give frames of the whole video, and a moment in two windows counts once.
   @Test func windows() {
     var scorer = MomentScorer(minLength: 0, maxLength: 2, capacity: 20)
     scorer.add(video: 3, factor: 2, start: [0, 0, 1], end: [0, 0, 1])

@@ -3,29 +3,27 @@ import Testing
 @testable import Metrics
 
 @Suite struct PTBTokenizerTests {
-  /// Tags, addresses and attributes that never end: each token is looked for once, not to the end
-  /// of the text each time.
+  /// Unclosed tags, addresses and attributes take linear time: no token is searched for again.
   @Test(arguments: ["<!a", "a!", "<a b=\"", "http://a(", "a@b(", "A. "])
   func longTextsTakeTimeInProportion(_ unit: String) {
     let tokenizer = PTBTokenizer()
     func time(_ count: Int) -> Duration {
       ContinuousClock().measure { _ = tokenizer.tokenize([String(repeating: unit, count: count)]) }
     }
-    // The first text makes the automaton's states.
+    // The first text builds the automaton's states.
     _ = time(100)
     let (short, long) = (time(2_000), time(20_000))
     #expect(long < max(short, .milliseconds(20)) * 40, "\(short) and \(long)")
   }
 
-  /// What is remembered of a text does not change what is read: the same captions alone, and behind
-  /// others.
+  /// Cached states do not change the tokens: a caption reads the same alone and after others.
   @Test func whatIsReadDoesNotDependOnWhatWasPassed() {
     let tokenizer = PTBTokenizer()
     let tail = String(repeating: "<!a b@c http://x.y A.B. ", count: 40)
     let whole = tokenizer.tokenize([tail + "> end", "next >"])
     #expect(whole.count == 2 && whole[0].hasSuffix("end") && whole[1] == "next >")
     #expect(tokenizer.tokenize([tail + "> end", "next >"]) == whole)
-    // The tag that begins first reaches to the first `>`; without one every piece is read alike.
+    // The first tag reaches to the first `>`; without one, all pieces read alike.
     #expect(whole[0].hasPrefix("<!a\u{A0}b@c"))
     let pieces = tokenizer.tokenize([tail])[0].split(separator: " ")
     let count = pieces.count / 40
@@ -33,13 +31,14 @@ import Testing
     for piece in 1..<39 { #expect(pieces[piece * count..<(piece + 1) * count] == pieces[..<count]) }
   }
 
-  /// Coco-caption drops tokens by their characters: a Greek question mark is no semicolon.
+  /// coco-caption drops tokens by Unicode scalars: a Greek question mark is not a semicolon.
   @Test func punctuationIsDroppedByItsCharacters() {
     #expect(PTBTokenizer().tokenize(["a; b", "a\u{37E} b"]) == ["a b", "a \u{37E} b"])
   }
 
-  /// What Stanford's PTBTokenizer 3.4.1 makes of these lines, read as one text, after coco-caption
-  /// dropped punctuation.
+  /// The tokens of Stanford's PTBTokenizer 3.4.1 for these lines, read as one text.
+  ///
+  /// coco-caption has dropped the punctuation.
   private static let stanford: [(caption: String, tokens: String)] = [
     (
       "He's 5'10\" and can't, won't, shouldn't've gone gonna wanna cannot.",
@@ -101,7 +100,7 @@ import Testing
     let tokenizer = PTBTokenizer()
     #expect(tokenizer.tokenize([]).isEmpty)
     #expect(tokenizer.tokenize(["", "", ""]) == ["", "", ""])
-    // Line ends inside a caption are spaces.
+    // Line breaks inside a caption are spaces.
     #expect(
       tokenizer.tokenize(["one\ntwo\r\nthree\u{2028}four", "five\n"]) == ["one two three four", "five"])
   }

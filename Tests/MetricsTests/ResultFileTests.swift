@@ -5,7 +5,7 @@ import Testing
 
 @testable import Metrics
 
-/// A folder that is gone after the test.
+/// A temporary folder that is removed with the value.
 final class TemporaryFolder {
   let url: URL
 

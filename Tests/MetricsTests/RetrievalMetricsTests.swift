@@ -5,7 +5,7 @@ import Testing
 @testable import Metrics
 
 extension [Recall] {
-  /// The value of the recall of the reference's name.
+  /// Returns the value of the recall with the reference's name.
   fileprivate subscript(group: String, name: String) -> Double? {
     first { $0.name(prefix: "valid") == "valid_\(group)/\(group)_\(name)" }?.value
   }

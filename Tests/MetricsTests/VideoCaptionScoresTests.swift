@@ -2,7 +2,7 @@ import Testing
 
 @testable import Metrics
 
-/// YouCook2's scores of videos (VALUE's `Yc2cEval`).
+/// YouCook2's scores by video (VALUE's `Yc2cEval`).
 struct VideoCaptionScoresTests {
   private func row(_ clip: Int, _ video: String, _ caption: String) -> CaptionRow {
     CaptionRow(video: video, clip: QueryID("\(clip)"), times: nil, captions: [caption])

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Metrics
 
-/// `Fixtures/Windows` has drawn windows and saliencies, and the figures that moment_detr's
-/// `standalone_eval` gives them.
+/// The windows and saliencies in `Fixtures/Windows` get the figures of moment_detr's
+/// `standalone_eval`.
 @Suite struct WindowMetricsTests {
   private let truth: [WindowTruth]
   private let predictions: [WindowPredictions]
@@ -43,14 +43,14 @@ import Testing
     #expect(wanted.count == 98)
     for (name, value) in wanted {
       let found = try #require(figure(name, of: metrics), "\(name)")
-      // Figures have two decimals; a sum in another order may round the last the other way.
+      // Figures have two decimals, and another order of summing may round the last one differently.
       #expect(abs(found - (try #require(value))) < 0.0101, "\(name)")
     }
     #expect(metrics.unanswered == 0)
     #expect(metrics.unordered > 0)
   }
 
-  /// Ratings of clips beyond the video's end are left out and counted; the others stay.
+  /// Ratings of clips beyond the video's end are skipped and counted; the others stay.
   @Test func ratedClipsOutsideOfTheVideo() throws {
     func truth(_ clips: String, _ scores: String) throws -> WindowTruth {
       try #require(
@@ -73,7 +73,7 @@ import Testing
     let answer = try WindowPredictions(
       json: JSON.parse(#"{"qid": "a", "pred_relevant_windows": [[20, 26, 0.9], [0, 10, 0.8]]}"#))
     let metrics = try WindowMetrics([answer], truth: truth)
-    // The first window has 6 of 10 s; query b has no answer.
+    // The first window overlaps 6 of 10 s, and query b has no answer.
     #expect(figure("R1@0.5", of: metrics) == 50)
     #expect(figure("R1@0.7", of: metrics) == 0)
     #expect(figure("R5@0.7", of: metrics) == 50)

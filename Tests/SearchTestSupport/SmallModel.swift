@@ -8,17 +8,16 @@ import TestSupport
 import Text
 import Training
 
-/// A model of a few random weights with its tokenizer, as a run's folder has them, and indexes of
-/// random frames.
+/// A run's folder with a small random model and its tokenizer, and indexes of random frames.
 public struct SmallModel {
-  /// Holds `run` and `tokenizer`; removed with the value.
+  /// The folder of `run` and `tokenizer`, removed with the value.
   public let folder: TemporaryFolder
-  /// Elements of an encoded frame.
+  /// The number of elements of an encoded frame.
   public static let width = 32
 
   /// - Parameters:
-  ///   - seed: of the weights.
-  ///   - features: what the run's features are called, and their width.
+  ///   - seed: the seed of the weights.
+  ///   - features: the name of the run's features, and their width.
   public init(seed: UInt64 = 1, features: (version: String, width: Int) = ("resnet_slowfast", 8)) throws {
     folder = try TemporaryFolder()
     var tokens = ["<s>", "<pad>", "</s>", "<unk>", "."]
@@ -52,14 +51,14 @@ public struct SmallModel {
     try model.store.save(to: folder.path("run/ckpt/model_step_1.safetensors"))
   }
 
-  /// The model's newest checkpoint, on the CPU.
+  /// Opens the model's newest checkpoint on the CPU.
   public func open() throws -> SearchModel {
     try SearchModel(
       folder: folder.path("run"), checkpoint: "latest", tokenizer: folder.path("tokenizer"), log: RunLog(),
       backend: try CPUBackend())
   }
 
-  /// A searcher of an index of this model, on the CPU.
+  /// Returns a searcher of an index of this model, on the CPU.
   ///
   /// - Parameter index: the index's path.
   public func searcher(_ index: String, arguments: [String] = [], rowsRead: Int = 40_000) throws
@@ -71,20 +70,20 @@ public struct SmallModel {
       backend: try CPUBackend())
   }
 
-  /// Frames of a video, the same every time.
+  /// Returns frames of a video, the same every time.
   public static func frames(of video: Int, count: Int, width: Int = width) -> [Float] {
     var random = RandomStream(seed: 7, step: UInt64(video), stream: 0)
     return (0..<count * width).map { _ in random.normalPair().0 }
   }
 
-  /// The unit vector of a video's first frame.
+  /// Returns the unit vector of a video's first frame.
   public static func unit(of video: Int, width: Int = width) -> [Float] {
     let frame = frames(of: video, count: 1, width: width)
     let length = frame.reduce(0) { $0 + $1 * $1 }.squareRoot()
     return frame.map { $0 / length }
   }
 
-  /// A video of 4 … 12 frames with two sentences.
+  /// Returns a video of 4 … 12 frames with two sentences.
   public static func video(_ number: Int, file: IndexedVideo.MediaFile? = nil) -> IndexedVideo {
     let frames = 4 + number % 9
     return IndexedVideo(

@@ -3,15 +3,14 @@ import Formats
 import Foundation
 import TestSupport
 
-/// Feature and subtitle stores of a few videos, made from frames that are random but the same every
-/// time.
+/// Feature and subtitle stores of a few videos, with random but reproducible frames.
 public struct SmallStores {
-  /// Holds the stores; removed with the value.
+  /// The folder of the stores, removed with the value.
   public let folder: TemporaryFolder
-  /// Numbers per frame.
+  /// The number of elements of a frame.
   public static let width = 8
 
-  /// No store yet; the two methods below make them.
+  /// Makes no store yet; the two methods below do.
   public init() throws { folder = try TemporaryFolder() }
 
   /// The path of the feature store.
@@ -20,7 +19,7 @@ public struct SmallStores {
   public var subtitles: String { folder.path("subtitles") }
 
   /// Makes the feature store anew.
-  /// - Parameter videos: names, frames, and what makes the frames others.
+  /// - Parameter videos: names, numbers of frames, and seeds of the frames.
   public func makeFeatures(_ videos: [(name: String, frames: Int, seed: Int)]) throws {
     try? FileManager.default.removeItem(atPath: folder.path("features"))
     try FileManager.default.createDirectory(
@@ -38,7 +37,7 @@ public struct SmallStores {
   }
 
   /// Makes the subtitle store anew.
-  /// - Parameter videos: names, frames, and sentences with their times.
+  /// - Parameter videos: names, numbers of frames, and sentences with their times.
   public func makeSubtitles(
     _ videos: [(name: String, frames: Int, sentences: [SpokenSentence])], tokenizer: String
   ) throws {

@@ -9,7 +9,7 @@ import Training
 
 @testable import Search
 
-/// Searching by CLIP's rows, with the small CLIP of the fixtures.
+/// Search by CLIP's rows, with the small CLIP of the fixtures.
 @Suite struct CLIPSearchTests {
   private let folder: TemporaryFolder
 
@@ -25,8 +25,8 @@ import Training
     try CLIPSearcher(index: index, log: RunLog(), backend: try CPUBackend())
   }
 
-  /// Rows of a video: around one of its own, as CLIP's of one video are, with the moment's drawn to
-  /// the query by `strength`.
+  /// Returns rows around a center of the video's own, as CLIP's are, with the moment drawn to the
+  /// query.
   private func rows(
     _ unit: [Float], frames: Int, moment: Range<Int>?, strength: Float, seed: Int
   ) -> [Float] {
@@ -51,8 +51,7 @@ import Training
     try rows.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
   }
 
-  /// What is said after a video's end, as subtitles of another video or in another unit have it, is
-  /// found nowhere.
+  /// Sentences that begin after a video's end, for example in another unit, are not indexed.
   @Test func sentencesAfterTheEndAreLeftOut() throws {
     let model = try model()
     let array = NDArray(
@@ -69,7 +68,7 @@ import Training
     _ = try Indexing(path: path, model: model, videos: videos, files: Indexing.Files()).run(batchSize: 1) {
       _ in
     }
-    // Four frames of 1.5 s, and the last one's own.
+    // Four frames of 1.5 s, plus one more interval.
     let sentences = try IndexFile(path: path).video(0).sentences
     #expect(sentences == [sentence(1, 3), sentence(5, 7.5), sentence(7, 7.5)])
     let told = NoticeLog.shared.about(path)
@@ -78,8 +77,7 @@ import Training
     )
   }
 
-  /// Moments that are drawn to the query are found: the first one is in the right video, and
-  /// overlaps it.
+  /// Search finds moments drawn to the query: the first is in the right video and overlaps it.
   @Test func plantedMomentsComeFirst() throws {
     let width = 128
     var random = RandomStream(seed: 3, stream: 0)
@@ -124,10 +122,10 @@ import Training
     #expect(runs.runs([0.2]).map(\.frames) == [0..<1])
     let cosines: [Float] = [0.2, 0.2, 0.2, 0.3, 0.3, 0.3, 0.2, 0.2, 0.2, 0.2]
     #expect(runs.runs(cosines).map(\.frames) == [3..<6])
-    // Two peaks are two moments; a shoulder is none.
+    // Two peaks are two moments; a shoulder is not a moment.
     let two: [Float] = [0.2, 0.31, 0.31, 0.31, 0.2, 0.2, 0.2, 0.2, 0.3, 0.3, 0.3, 0.2, 0.2, 0.2]
     #expect(runs.runs(two).map(\.frames) == [1..<4, 8..<11])
-    // Not longer than a minute, not shorter than two frames.
+    // A run lasts at most a minute and has at least two frames.
     let long = FrameRuns(frameInterval: 10).runs([Float](repeating: 0.3, count: 100))
     #expect(long.allSatisfy { $0.frames.count <= 6 })
     #expect(runs.runs([0.2, 0.2, 0.2, 0.9, 0.2, 0.2, 0.2])[0].frames.count >= 2)
@@ -152,11 +150,11 @@ import Training
     let searcher = try searcher(folder.path("said.index"))
     let found = try searcher.find("opening doors of the man", limit: 20)
     let spoken = try #require(found.first { $0.evidence?.subtitleRank == 1 })
-    // Where a moment of the pictures overlaps what is said, its bounds are taken.
+    // A moment of the pictures that overlaps the sentence gives the bounds.
     #expect(spoken.number == 2)
     #expect(spoken.start < 5 && spoken.end > 3)
     #expect(found.contains { $0.number == 1 && $0.evidence?.pictureRank == 1 })
-    // Words that say nothing find nothing.
+    // Words without meaning find nothing.
     #expect(
       try searcher.find("a zebra is grazing", limit: 20).allSatisfy { $0.evidence?.subtitleRank == nil })
     let json = searcher.json("a", found, seconds: 0)
@@ -177,7 +175,7 @@ import Training
     #expect(joined[0].start == 0 && joined[0].end == 5)
   }
 
-  /// Rows of different models are never put together, and never asked by another.
+  /// An index never mixes rows of different models, and another model cannot search it.
   @Test func othersAreRefused() throws {
     do {
       let writer = try IndexWriter(path: folder.path("one.index"), head: try model().head)

@@ -55,8 +55,7 @@ struct IndexFileTests {
 
   private static let precisions: [Precision?] = [nil, .fp32, .tf32, .bf16, .int8]
 
-  /// Rows of int8 lie beside such rows only; the head says what they are, and one of an older
-  /// program says nothing.
+  /// int8 rows mix only with int8 rows; the header tells the precision, or nothing in an old index.
   @Test(arguments: precisions) func precisionsThatMix(_ own: Precision?) throws {
     var head = head
     head.precision = own
@@ -70,7 +69,7 @@ struct IndexFileTests {
       let opens = (try? IndexWriter(path: path, head: other)) != nil
       #expect(opens == fits, "\(String(describing: given))")
       #expect((head.int8Difference(from: other) == nil) == fits)
-      // What an interrupted run left beside an index goes where it does not fit.
+      // A side index of an interrupted run that does not fit is discarded.
       let side = folder.path("side")
       try SmallModel.add(5..<7, to: side, head: other)
       #expect(try IndexMerging.sideWriter(at: side, head: head).known.count == (fits ? 2 : 0))
@@ -79,7 +78,7 @@ struct IndexFileTests {
     #expect(try bytes() == before)
   }
 
-  /// A precision that this program does not know is refused.
+  /// An unknown precision is refused.
   @Test func anUnknownPrecisionIsRefused() {
     var json = head.json.object ?? [:]
     json["precision"] = "int4"
@@ -95,20 +94,20 @@ struct IndexFileTests {
     let after = try IndexFile(path: path)
     #expect(before.count == 5 && after.count == 9)
     #expect(try after.video(7) == SmallModel.video(7))
-    // What was there has not moved, and a reader that has it open still reads it.
+    // Old content does not move, and an open reader still reads it.
     #expect(try before.video(3) == SmallModel.video(3))
     #expect(try bytes()[4096..<first.count] == first[4096...])
     try after.check()
   }
 
-  /// A run that is killed at any point of its writing has changed nothing.
+  /// A run killed at any point of its writing changes nothing.
   @Test func whatWasNotFinishedDoesNotCount() throws {
     try SmallModel.add(0..<5, to: path, head: head)
     let old = try bytes()
     try SmallModel.add(5..<9, to: path, head: head)
     let new = try bytes()
     for length in stride(from: old.count, through: new.count, by: 509) {
-      // The segment is written up to some point; the slots are as before.
+      // Part of the segment is written, and the slots are unchanged.
       try write(old + Array(new[old.count..<length]))
       #expect(try IndexFile(path: path).count == 5)
       try SmallModel.add(5..<9, to: path, head: head)
@@ -117,7 +116,7 @@ struct IndexFileTests {
       #expect(try index.video(8) == SmallModel.video(8))
       try index.check()
     }
-    // The slot itself is half written.
+    // Part of the slot is written.
     for length in 1..<IndexSlot.byteCount {
       var torn = new
       let place = IndexFormat.slotSize
@@ -138,8 +137,7 @@ struct IndexFileTests {
     }
   }
 
-  /// What lies under an index's name and is none is called what it is, by readers and writers, and
-  /// nobody waits for who might write into a pipe.
+  /// Readers and writers name the kind of a file that is not an index, and never wait for a pipe.
   @Test(.timeLimit(.minutes(30))) func otherFiles() throws {
     func check(_ says: String) throws {
       for open in [
@@ -162,8 +160,9 @@ struct IndexFileTests {
     try check("is no search index")
   }
 
-  /// A changed byte is found when the file is opened or checked, unless nothing depends on it;
-  /// nothing ever traps.
+  /// A changed byte is found when the file is opened or checked, unless nothing depends on it.
+  ///
+  /// Nothing ever traps.
   @Test func damageIsFound() throws {
     try SmallModel.add(0..<5, to: path, head: head)
     let whole = try bytes()
@@ -176,8 +175,8 @@ struct IndexFileTests {
         let index = try IndexFile(path: path)
         for number in 0..<index.count { _ = try? index.video(number) }
         try index.check()
-        // Between the parts nothing is written. Of two slots one counts no longer, and where the
-        // other is damaged it does again.
+        // The gaps between parts are empty. Only one of the two slots counts, and the other
+        // replaces it if it is damaged.
         let isSlot = place % IndexFormat.slotSize < IndexSlot.byteCount && place < IndexFormat.headPlace
         if whole[place] != 0, !isSlot { missed += 1 }
       } catch is DataError {}
@@ -185,7 +184,7 @@ struct IndexFileTests {
     #expect(missed == 0)
   }
 
-  /// A file whose hashes are right, with numbers that would end whoever computes with them.
+  /// A file with right hashes but impossible numbers is refused.
   @Test(arguments: [1e-60, 0, -1.5, .nan, .infinity, 1e300] as [Double])
   func framesAtImpossibleTimes(_ interval: Double) throws {
     var head = head
@@ -255,7 +254,7 @@ struct IndexFileTests {
     }
   }
 
-  /// An index of the program that knew no windows is read and added to.
+  /// An index of version 1, which has no windows, can be read and extended.
   @Test func version1() throws {
     try write(try Fixtures.bytes("Search/version1.index"))
     for isGrown in [false, true] {
@@ -273,11 +272,10 @@ struct IndexFileTests {
     }
   }
 
-  /// An index whose codes are those of each video is searched and added to, and what is copied of
-  /// it has the codes of now.
+  /// An index with codes by video can be searched and extended, and copying renews its codes.
   @Test func version2() throws {
     try write(try Fixtures.bytes("Search/version2.index"))
-    // The best of six queries as the program found them that wrote it, which read 60 of its rows.
+    // The best of six queries, as found by the program that wrote the index with 60 rows read.
     let expected = [
       [37, 7, 10, 5, 36], [13, 28, 24, 23, 41], [4, 33, 14, 15, 9], [21, 30, 4, 35, 34], [4, 26, 31, 25, 35],
       [24, 35, 42, 11, 4],
@@ -307,7 +305,7 @@ struct IndexFileTests {
       if path == copy { #expect(all.map { $0.map(\.place) } == expected) }
     }
 
-    // A merged index has codes of now alone, and is not merged for them again.
+    // A merged index has only codes of the current version, and is not merged again for them.
     #expect(old.oldFrames == old.rows && grown.oldFrames == old.rows)
     #expect(IndexMerging.isWorthwhile(old) && IndexMerging.isWorthwhile(grown))
     try IndexMerging.merge(grown, nil, order: [], without: [], refreshed: [:])
@@ -348,7 +346,7 @@ struct IndexFileTests {
     #expect((1..<4).map { index.window(of: $0) } == windows && index.frameCount(of: 1) == 19)
     try index.check()
 
-    // What is copied is the same.
+    // A copy has the same content.
     let copy = folder.path("copy")
     let copying = try IndexWriter(path: copy, head: head)
     for number in [3, 1] { try copying.copy(number, of: index, as: try index.video(number)) }
@@ -361,8 +359,9 @@ struct IndexFileTests {
     #expect(try abs(videos.0.cosines(unit, video: 1)[0] - 1) < 0.01)
   }
 
-  /// A window may not begin a segment, nor before the one that it follows, nor behind its end: then
-  /// a video would have more frames than there are rows.
+  /// Windows that begin a segment, go backwards or lie behind their predecessor's end are refused.
+  ///
+  /// Otherwise a video would have more frames than rows.
   @Test func misplacedWindows() throws {
     try SmallModel.add(0..<3, to: path, head: head)
     let index = try IndexFile(path: path)

@@ -59,8 +59,7 @@ struct IndexingTests {
             #expect(
               b.lowerBound > a.lowerBound && b.lowerBound <= a.upperBound && b.upperBound > a.upperBound)
           }
-          // A moment of the longest length lies in one of them wherever it begins, if windows can
-          // be that close.
+          // Every moment of the longest length lies in one window, if windows can be that close.
           if overlap <= clip * 3 / 4 {
             for start in 0...max(0, frames - overlap) {
               let moment = start..<min(frames, start + overlap)
@@ -73,7 +72,7 @@ struct IndexingTests {
     }
   }
 
-  /// Three hours: what is planted at 20 places is found there, also where windows meet.
+  /// Scenes planted at 20 places of a three-hour film are found, also where windows meet.
   @Test func aFilm() throws {
     let frames = 7200
     let places = (0..<20).map { 40 + $0 * 371 }
@@ -98,7 +97,7 @@ struct IndexingTests {
     let reader = try reader(subtitles: true)
     let long = try reader.open("film")
     for (number, place) in places.enumerated() {
-      // The encoded frame of the place is what a query of just that scene would be.
+      // The encoded frame of the place stands for a query of exactly that scene.
       let window = try #require(
         index.places(of: film).map { index.window(of: $0) }.last { $0.contains(place) })
       let item = try reader.read(window, of: long)
@@ -124,7 +123,7 @@ struct IndexingTests {
     return backend.values(of: model.model.videoEncoder(Tape.inference(backend), input))
   }
 
-  /// A window is encoded as the same frames are that are a video of their own.
+  /// A window is encoded like the same frames as a video of their own.
   @Test func aVideoThatFitsIsOneWindow() throws {
     try stores.makeFeatures([("a", 100, 1), ("b", 101, 2)])
     #expect(try index().windowed == 1)
@@ -145,8 +144,7 @@ struct IndexingTests {
     #expect(try index().short == ["a", "b"])
   }
 
-  /// Replaced, renamed, removed, added, subtitled later: the same command ends in what a fresh
-  /// index is.
+  /// After replacing, renaming, removing, adding and subtitling, an update equals a fresh index.
   @Test func aLibraryIsKeptUp() throws {
     var videos = (0..<40).map { (name: String(format: "v%03d", $0), frames: 3 + $0 % 7, seed: $0) }
     videos.append(("w", 250, 77))
@@ -199,7 +197,7 @@ struct IndexingTests {
     #expect(!FileManager.default.fileExists(atPath: path + ".merging"))
   }
 
-  /// An update that is stopped has changed nothing, and the next one goes on from what it encoded.
+  /// An interrupted update changes nothing, and the next one reuses what was encoded.
   @Test func anUpdateGoesOn() throws {
     struct Stop: Error {}
     let videos = (0..<20).map { (name: "v\($0)", frames: 5, seed: $0) }
@@ -217,8 +215,8 @@ struct IndexingTests {
     #expect(try index().known == 20)
   }
 
-  /// Without a subtitle store the subtitles that an index has stay, unless it is known that there
-  /// are none.
+  /// An index keeps its subtitles without a subtitle store, unless the videos are known to have
+  /// none.
   @Test func subtitlesStayWhereNobodySpeaksOfThem() throws {
     try stores.makeFeatures([("a", 5, 1)])
     let said = [SpokenSentence(start: 0, end: 3, text: "hello")]
@@ -230,7 +228,7 @@ struct IndexingTests {
     #expect(try IndexFile(path: path).video(0).sentences.isEmpty)
   }
 
-  /// What a container says of a video's length is believed as far as its frames bear it out.
+  /// A container's duration is used only as far as the frames bear it out.
   @Test func durations() {
     var files = Indexing.Files()
     files.durations = ["a": 12.4, "b": 112, "c": 1]
@@ -244,7 +242,7 @@ struct IndexingTests {
     let file = try small.folder.file("a.mp4", String(repeating: "x", count: 200_000))
     let media = try IndexedVideo.MediaFile(path: file)
     #expect(media.state == .there && media.size == 200_000)
-    // Touched only.
+    // The file is only touched.
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSince1970: 1e9)], ofItemAtPath: file)
     #expect(media.state == .there)

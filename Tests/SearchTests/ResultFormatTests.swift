@@ -6,7 +6,7 @@ import Testing
 
 @testable import Search
 
-/// What moments are handed on as: rows, FiftyOne's labels, VIA's project.
+/// The output formats of moments: rows, FiftyOne's labels and VIA's project.
 @Suite struct ResultFormatTests {
   private static func moment(
     _ number: Int, _ name: String, file: String?, start: Double = 1.5, said: String = "", first: Double = 0
@@ -27,7 +27,7 @@ import Testing
     MomentRows("a \"door\"", moments, answer: ["moments": .array(moments.map(\.json))])
   }
 
-  /// Every row has every column, and what it says is what JSON says.
+  /// Every row has every column, with the values of the JSON.
   @Test func linesAreObjects() throws {
     let lines = rows.lines.split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines.count == 4 && lines[3].isEmpty)
@@ -44,7 +44,8 @@ import Testing
     }
   }
 
-  /// RFC 4180: CR LF ends a line, quotation marks are doubled, what needs none has none.
+  /// CSV follows RFC 4180: CR LF ends a line, quotes are doubled, and only fields that need it are
+  /// quoted.
   @Test func csvQuotesWhatNeedsIt() {
     let lines = rows.csv.components(separatedBy: "\r\n")
     #expect(
@@ -55,7 +56,7 @@ import Testing
     #expect(MomentRows.header.hasPrefix("query,rank,video,") && MomentRows.header.hasSuffix("cut_begins\r\n"))
   }
 
-  /// Videos by their files; moments of one video are together.
+  /// Labels go by the videos' files, with the moments of one video together.
   @Test func labelsAreByVideo() throws {
     let json = TemporalDetections.json("a door", moments)
     #expect(json["classes"] == ["a door"])
@@ -66,7 +67,8 @@ import Testing
     #expect(two.allSatisfy { $0["label"] == "a door" && $0["confidence"] == 0.5 })
   }
 
-  /// A segment a moment in the player's time, a file a video; what has no file is asked for.
+  /// Each moment is a segment in the player's time, and each video a file, to be located if
+  /// unknown.
   @Test func aProjectHasFilesAndSegments() throws {
     let json = ViaProject.json("a door", moments, created: 2)
     #expect(json["project"]?["vid_list"] == ["1", "2"] && json["project"]?["created"] == 2000)

@@ -12,7 +12,7 @@ import Training
 @testable import Corpus
 @testable import Search
 
-/// Search in an index against what `hero eval` finds in the same videos.
+/// Search in an index against `hero eval` on the same videos.
 @Suite("Search against evaluation")
 struct SearchGoldenTests {
   private static let golden = SharedData.golden.path
@@ -20,7 +20,7 @@ struct SearchGoldenTests {
   private let model: SearchModel
   private let reader: VideoReader
 
-  /// The reference's retrieval model and stores, as the folder of a run.
+  /// Makes a run's folder of the reference's retrieval model and stores.
   init() throws {
     folder = try TemporaryFolder()
     let all = try JSON.read(path: Self.golden + "/expected/options.json")
@@ -67,8 +67,9 @@ struct SearchGoldenTests {
     }
   }
 
-  /// The same moments with the same scores as far as bfloat16 goes; neighbours that it cannot tell
-  /// apart may swap places, and at the list's end drop out.
+  /// Expects the same moments with the same scores, as far as bfloat16 resolves.
+  ///
+  /// Neighbours that it cannot tell apart may swap, and drop out at the list's end.
   private func same(_ found: [MomentPrediction], _ expected: [MomentPrediction]) throws {
     #expect(found.count == expected.count)
     let last = (expected.last?.score ?? 0) * 1.03
@@ -97,7 +98,7 @@ struct SearchGoldenTests {
       let fit = try searcher.align(tokens: query.tokens, video: query.video)
       #expect(fit.cosines.count == searcher.index.frameCount(of: query.video))
       #expect(fit.moments.max() == fit.best.first?.score)
-      // The score of a video as a whole is exp(α · its best frame's cosine).
+      // A whole video scores exp(α · the cosine of its best frame).
       if let whole = answer.videos.first(where: { $0.video == query.video }), let best = fit.cosines.max() {
         #expect(abs(exp(20 * best) - whole.score) < 1e-3 * whole.score)
       }

@@ -28,7 +28,7 @@ struct SearchTests {
     } catch let error as DataError {
       #expect("\(error)".contains("weights differ") && "\(error)".contains(model.folder.path("run")))
     }
-    // Also where only the way in which videos are cut differs.
+    // A model that only cuts videos differently is refused too.
     do {
       _ = try model.searcher(path, arguments: ["--max-clip-len", "50"])
       Issue.record("it was searched")
@@ -37,10 +37,10 @@ struct SearchTests {
     }
   }
 
-  /// What the rows of an index may be like.
+  /// The kinds of likeness between the rows of an index.
   enum Likeness: CaseIterable { case none, ofAVideosFrames, ofTopics, ofAll }
 
-  /// Clips of five frames whose rows are like each other in some way, of unit variance.
+  /// Writes clips of five frames, with rows of unit variance that are alike in some way.
   private func write(_ clips: Int, like: Likeness, width: Int, segments: Int) throws {
     var head = try model.open().head
     head.width = width
@@ -68,13 +68,14 @@ struct SearchTests {
     try writer.commit()
   }
 
-  /// How many of the best 10 are those of all rows, by arithmetic for rows that are independent: of
-  /// 15,000 frames 1,000 are read, the records of 4,000. The best lie from 3.0 deviations on. Their
-  /// signs say 0.70 ± 0.71 of that, of which what passes has 0.62 at least: 97 % and more pass;
-  /// their records 3.0 ± 0.37, what passes has 1.6. More are found where frames are alike, as one
-  /// of them is enough.
+  /// Codes find at least 93 % of the best 10 of all rows.
+  ///
+  /// For independent rows: of 15,000 frames, 4,000 pass by their signs, and 1,000 of these by their
+  /// records. The best lie at 3.0 standard deviations and more. Their signs tell 0.70 of that ±
+  /// 0.71 and pass at 0.62, so 97 % and more pass. Their records tell 3.0 ± 0.37 and pass at 1.6.
+  /// If frames are alike, more are found, since one of them is enough.
   @Test(arguments: Likeness.allCases) func codesFindWhatAllRowsFind(_ like: Likeness) throws {
-    // A segment of two blocks, and two of one.
+    // One segment of two blocks, or two segments of one.
     try write(3000, like: like, width: 96, segments: like == .none ? 1 : 2)
     let index = try IndexFile(path: path)
     let all = IndexedVideos(index, rowsRead: index.rows)
@@ -87,7 +88,7 @@ struct SearchTests {
       #expect(zip(exact, exact.dropFirst()).allSatisfy { $0.score >= $1.score })
       #expect(zip(found, found.dropFirst()).allSatisfy { $0.score >= $1.score })
       agreed += Set(exact.map(\.place)).intersection(found.map(\.place)).count
-      // What is found has its exact score.
+      // Every result has its exact score.
       for (place, score) in found where exact.contains(where: { $0.place == place }) {
         #expect(exact.first { $0.place == place }?.score == score)
       }
@@ -95,7 +96,7 @@ struct SearchTests {
     #expect(agreed >= 186, "\(agreed) of 200")
   }
 
-  /// Several queries in one pass find what each finds by itself.
+  /// Several queries in one pass find the same as each alone.
   @Test(arguments: [50, 40_000]) func queriesTogether(_ rowsRead: Int) throws {
     try SmallModel.add(0..<60, to: path, head: try model.open().head, segments: 2)
     let videos = IndexedVideos(try IndexFile(path: path), rowsRead: rowsRead)
@@ -107,7 +108,7 @@ struct SearchTests {
     }
   }
 
-  /// Few long videos: every one has a score, though few frames are read.
+  /// Of few long videos every one has a score, although few frames are read.
   @Test func longVideosAreAllCompared() throws {
     let writer = try IndexWriter(path: path, head: try model.open().head)
     for number in 0..<30 {
@@ -125,8 +126,7 @@ struct SearchTests {
     #expect(exact.count == 30 && exact.first?.place == 7)
   }
 
-  /// A long video whose frames all fit does not take the place of others, however few rows are
-  /// read.
+  /// A long video of matching frames leaves room for others, however few rows are read.
   @Test func aLongVideoLeavesRoomForOthers() throws {
     let writer = try IndexWriter(path: path, head: try model.open().head)
     let (width, unit) = (SmallModel.width, SmallModel.unit(of: 7))
@@ -148,8 +148,7 @@ struct SearchTests {
     #expect(Set(found.map(\.place)).intersection(exact.map(\.place)).count >= 18)
   }
 
-  /// Windows of a video are searched as videos are, and what they find are moments of the one
-  /// video.
+  /// Windows are searched like videos, and their moments belong to the one video.
   @Test func windowsAnswerAsOneVideo() throws {
     let head = try model.open().head
     let (windows, frames) = ([0..<20, 12..<32, 24..<37], SmallModel.frames(of: 5, count: 53))
@@ -172,7 +171,7 @@ struct SearchTests {
       }
       try writer.commit()
     }
-    // Before suppression, and none is cut off.
+    // Moments before suppression, none cut off.
     let opened = try model.open()
     var options = opened.opened.options
     options.kept = 5000
@@ -195,7 +194,7 @@ struct SearchTests {
       try expected["\(index.name(of: moment.video)) \(moment.start) \(moment.end)"] == moment.score
     }
     #expect(isSame)
-    // Videos as wholes: each once, however many windows are better.
+    // Each whole video comes once, even if several of its windows are better.
     let answer = try model.searcher(path).evaluate(tokens: [0, 5, 6], video: 0)
     #expect(answer.videos.map(\.video).sorted() == [0, 1])
     #expect(answer.ownMoments?.isEmpty == false && answer.ownMoments?.allSatisfy { $0.video == 0 } == true)
@@ -203,9 +202,9 @@ struct SearchTests {
     #expect(fit.cosines.count == 37 && fit.moments.max() == fit.best.first?.score)
   }
 
-  /// Of the same rows, whole and as windows: moments that lie in one window alone, its edges aside,
-  /// stand to each other as they do in the whole video. A window's probabilities are of fewer
-  /// frames, so that they are a constant times the others.
+  /// Moments inside one window rank as in the whole video, except at the window's edges.
+  ///
+  /// A window's probabilities are over fewer frames, which only scales them by a constant.
   @Test func windowsRankAsTheWholeVideo() throws {
     let head = try model.open().head
     let (windows, width) = ([0..<40, 30..<70, 60..<97], SmallModel.width)
@@ -239,7 +238,7 @@ struct SearchTests {
     }
   }
 
-  /// A video of one frame is a moment.
+  /// A video of a single frame can be found.
   @Test func shortVideosAreFound() throws {
     let writer = try IndexWriter(path: path, head: try model.open().head)
     for frames in 1...4 {
@@ -273,7 +272,7 @@ struct SearchTests {
       let error = try #require(throws: UsageError.self) { try searcher.find(query, limit: 1) }
       #expect("\(error)".contains(says), "\(error)")
     }
-    // What a file's first line begins with is no part of the sentence.
+    // A byte order mark is not part of the query.
     #expect(try searcher.find("\u{FEFF}ab", limit: 1) == searcher.find("ab", limit: 1))
     #expect(throws: UsageError.self) { try searcher.find(String(repeating: "ab ", count: 400), limit: 1) }
   }

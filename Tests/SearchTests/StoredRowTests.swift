@@ -45,14 +45,15 @@ struct StoredRowTests {
         let x = Array(frames[row * width..<(row + 1) * width])
         let length = dot(x, x).squareRoot()
         let wanted = dot(query, x) / (normalized ? length : 1)
-        // bfloat16 has 8 significant bits: rounding changes an element by up to 1/256 of itself.
+        // bfloat16 has 8 significant bits, so rounding changes an element by at most 1/256 of
+        // itself.
         #expect(
           abs(Double(products[row]) - wanted) <= (normalized ? 1 : length) / 256, "\(width), row \(row)")
       }
     }
   }
 
-  /// Estimates of all frames from their signs and from their records.
+  /// Returns estimates of all frames from their signs and from their records.
   private func estimates(
     _ scanner: RowScanner, _ query: CodedQuery, _ codes: [UInt8], _ count: Int
   ) -> (signs: [Float], records: [Float]) {
@@ -81,10 +82,11 @@ struct StoredRowTests {
     return result
   }
 
-  /// Estimates from records are right on average and off by as much as a uniform quantizer of four
-  /// levels is: of a normal element it keeps 88 % of the variance, so the error is √(1 / 0.88 − 1)
-  /// = 0.37 of ‖r‖/√width. Those from signs say what the elements that are read say: (2/π)·0.8·0.96
-  /// of the variance.
+  /// Estimates from records are unbiased, with the error of a uniform quantizer of four levels.
+  ///
+  /// It keeps 88 % of the variance of a normal element, so the error is √(1 / 0.88 − 1) = 0.37 of
+  /// ‖r‖/√width. Estimates from signs hold (2/π)·0.8·0.96 of the variance, by the elements that are
+  /// read.
   @Test(arguments: [0, 3] as [Float]) func estimatesAreRight(_ around: Float) {
     let (width, count) = (768, 600)
     let scanner = RowScanner(width: width, threads: 1)
@@ -107,13 +109,13 @@ struct StoredRowTests {
     let signs = found.signs.map { Double($0) - average }
     let together = paired(signs, exact).reduce(0) { $0 + $1.0 * ($1.1 - mean) } / Double(count)
     let correlation = together / (deviation(signs) * spread)
-    // √0.49 = 0.70, of 600 frames to within 0.1.
+    // √0.49 = 0.70, within 0.1 for 600 frames.
     #expect((0.6...0.8).contains(correlation), "\(correlation)")
-    // The rest of a frame is as long in all of it as it is in each: the mean of all is known.
+    // The mean of the estimates is near that of all frames.
     #expect(abs(average - mean) < 0.5 * spread)
   }
 
-  /// The same rows have the same codes, however many blocks and threads make them.
+  /// The same rows have the same codes for any number of blocks and threads.
   @Test func codesDoNotDependOnThreads() {
     let (width, count) = (20, 17_000)
     let rows = stored(self.rows(count, width), width)
@@ -122,8 +124,7 @@ struct StoredRowTests {
     #expect(FrameCodeEncoder(width: width).encode(rows, threads: 3) == one)
   }
 
-  /// Kernels against loops over bits, for blocks that are full, are filled up and are read in
-  /// steps.
+  /// Kernels agree with loops over bits, for full, padded and stepwise blocks.
   @Test(arguments: [512, 1536, 8192], [1, 3, 40, 300]) func planes(_ frames: Int, _ width: Int) throws {
     var random = RandomStream(seed: 4, stream: UInt32(width))
     let stride = frames / 8
@@ -189,7 +190,7 @@ struct StoredRowTests {
     var random = RandomStream(seed: 5, stream: 0)
     let (count, bytes) = (30, 32 * groups)
     var records = (0..<count * bytes).map { _ in UInt8(random.uniform() * 256) }
-    // All codes are as large as they can be in the first record.
+    // The first record has the largest codes.
     for i in 0..<bytes { records[i] = 0xff }
     let factors = (0..<count).flatMap { number -> [UInt8] in [UInt8(number), 0x3f] }
     let query = (0..<128 * groups).map { $0 < 128 ? Int8(127) : Int8(random.uniform() * 254 - 127) }
@@ -235,7 +236,7 @@ struct StoredRowTests {
     }
   }
 
-  /// Nothing traps on numbers that are none, and nothing that is a number is lost to them.
+  /// Non-finite numbers never trap, and do not affect the estimates of other rows.
   @Test func oddNumbers() {
     let width = 16
     let odd: [Float] = [0, -0, .nan, .infinity, -.infinity, .leastNonzeroMagnitude, 3e38, -3e38]

@@ -8,11 +8,11 @@ import Testing
 
 @testable import Serve
 
-/// Moments that the server cuts out.
+/// Moments that the server cuts into files.
 @Suite struct CutAnswerTests {
   private let model: SmallModel
   private let index: String
-  /// This test's own: other tests cut at the same time.
+  /// This test's own folder, since other tests cut at the same time.
   private let scratch: String
   private let video = Fixtures.path("Vision/restarts.ts")
 
@@ -58,7 +58,7 @@ import Testing
     #expect(disposition?.hasSuffix("_2.5-3.5.mp4") == true)
     let bytes = [UInt8](try await answer.bodyData)
     #expect(bytes.count > 500 && bytes[4..<8].elementsEqual("ftyp".utf8))
-    // No file of it is left.
+    // No temporary file remains.
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch).isEmpty)
   }
 

@@ -61,7 +61,7 @@ struct RequestHeadTests {
       as [(String, Int?)]
     {
       let bytes = Array(text.utf8)
-      // However the bytes come.
+      // The end is found in whatever pieces the bytes come.
       for searched in 0...bytes.count where (end ?? bytes.count) > searched {
         #expect(
           RequestHead.end(in: bytes, from: searched) == end, "\(text.debugDescription) from \(searched)")

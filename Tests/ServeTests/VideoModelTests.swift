@@ -12,8 +12,7 @@ import Training
 @testable import Corpus
 @testable import Serve
 
-/// Moments described and questions answered by the server, against what `hero caption` and `hero
-/// eval` make of the same.
+/// The server describes moments and answers questions as `hero caption` and `hero eval` do.
 @Suite("Describing and asking", .serialized)
 struct VideoModelTests {
   private static let golden = SharedData.golden.path
@@ -44,7 +43,7 @@ struct VideoModelTests {
       features: Self.golden + "/db/video_db/tv", subtitles: Self.golden + "/db/txt_db/tv_subtitles.db")
   }
 
-  /// A run of the reference's weights that reads those stores.
+  /// Returns a run of the reference's weights that reads those stores.
   private func saved(_ task: String, _ stores: RunArguments? = nil) throws -> SavedRun {
     try SavedRun(
       path: folder.path(task), checkpoint: weights(task), stores ?? self.stores(), for: .description,
@@ -61,7 +60,7 @@ struct VideoModelTests {
     try OpenedAnswering(saved(task), tokenizer: tokenizer ?? self.tokenizer, backend: backend)
   }
 
-  /// A site over an index of the reference's videos, and their numbers.
+  /// Returns a site over an index of the reference's videos, with the videos' numbers.
   private func site(_ captioning: OpenedCaptioning?, _ answering: OpenedAnswering?) throws -> (
     site: SearchSite, numbers: [String: Int]
   ) {
@@ -137,13 +136,14 @@ struct VideoModelTests {
         if let target = row["answer_idx"]?.int { (loss, known) = (loss - log(shares[target]), known + 1) }
       }
     }()
-    // The scores behind the answers are the same, as the loss over the split tells.
+    // The loss over the split shows that the scores behind the answers are the same.
     let expected = try #require(outcome.report.scalars.first { $0.name == "valid/loss" }?.value)
     #expect(known > 0 && abs(loss / Double(known) - expected) < 1e-5)
   }
 
-  /// A moment behind the frames that a model reads at a time is told of by a part of the video that
-  /// has it; one that has more frames, and a whole video that has, are refused.
+  /// A moment beyond the frames a model reads at once is described from a part around it.
+  ///
+  /// A moment or a whole video with more frames than that is refused.
   @Test func momentsOfLongVideos() async throws {
     let part = 8
     var cut = try stores()
@@ -161,7 +161,7 @@ struct VideoModelTests {
     func span(_ range: Range<Int>) -> String {
       "start=\(Double(range.lowerBound) * interval)&end=\(Double(range.upperBound) * interval)"
     }
-    // What is read has the moment, in its middle where there is room.
+    // The part contains the moment, in its middle if there is room.
     let whole = try reader.open(name)
     for moment in [0..<3, part - 2..<part, part - 1..<part + 1, part + 2..<part + 5, frames - 2..<frames] {
       let (item, first) = try reader.read(whole, around: moment)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Serve
 
-/// Where a file begins on its container's clock is what a player adds to every time.
+/// Players learn a file's start on its container's clock, which they add to every time.
 @Test func playersAreToldWhereFilesBegin() async throws {
   let model = try SmallModel()
   let path = model.folder.path("index")

@@ -8,15 +8,14 @@ import Testing
 
 @testable import Serve
 
-/// A server on a free port, with the videos of a small index, two of which have files.
+/// A server on a free port with the videos of a small index, some of which have files.
 final class TestServer: Sendable {
   let server: WebServer
   let folder: TemporaryFolder
   let content: [UInt8]
   private let task: Task<Void, any Error>
 
-  /// Limits without haste: what else is tested at the same time may keep the processor from the
-  /// server.
+  /// Generous limits, since parallel tests may keep the server from the processor.
   static var patient: ServerLimits {
     var limits = ServerLimits()
     (limits.requestSeconds, limits.sendSeconds) = (86_400, 86_400)
@@ -55,9 +54,9 @@ final class TestServer: Sendable {
 
   deinit { task.cancel() }
 
-  /// Sends bytes over a connection of its own and reads until the server closes it.
+  /// Sends bytes over a new connection and reads until the server closes it.
   ///
-  /// On a thread of its own: the server runs on those that tests run on.
+  /// It uses a thread of its own, because the server runs on the tests' threads.
   func exchange(_ request: [UInt8]) async throws -> [UInt8] {
     try await withCheckedThrowingContinuation { waiter in
       let thread = Thread { waiter.resume(with: Result { try self.exchangeNow(request) }) }
@@ -65,7 +64,7 @@ final class TestServer: Sendable {
     }
   }
 
-  /// A connection, which the caller closes.
+  /// Opens a connection, which the caller closes.
   func connection() throws -> Int32 {
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
@@ -138,7 +137,7 @@ struct WebServerTests {
       #expect(
         head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: \(answer.body.count)"))
     }
-    // Nothing of the page comes from elsewhere.
+    // The page loads nothing from elsewhere.
     for path in ["/", "/style.css"]
       + ["app", "cards", "common", "evaluation", "player", "timeline"].map({ "/\($0).js" })
     {
@@ -166,7 +165,7 @@ struct WebServerTests {
     #expect(picture.status == 200 && picture.head.contains("image/svg+xml"))
   }
 
-  /// `openapi.json` names every address, what each takes, and every member of what it gives.
+  /// `openapi.json` names every address, its parameters and every member of its answers.
   @Test func openAPI() async throws {
     let server = try TestServer()
     let file = try #require(try await server.get("/openapi.json").json)
@@ -180,12 +179,12 @@ struct WebServerTests {
       let query = names.filter { $0 != "number" }.map { "\($0)=a" }.joined(separator: "&")
       let answer = try await server.get(
         address.rawValue.replacing("{number}", with: "1") + (query.isEmpty ? "" : "?\(query)"))
-      // Models that tell of videos and a split were not given.
+      // This site has no models of videos and no split.
       if [.split, .describe, .ask].contains(address) {
         #expect(answer.status == 404 && answer.json?["error"]?.string?.hasPrefix("no ") == true)
         continue
       }
-      // No times stand in place of its letters; what it gives is held elsewhere.
+      // Letters are no times. Other tests check what a cut gives.
       if address == .cut {
         #expect(answer.status == 400 && query == "start=a&end=a")
         continue
@@ -199,7 +198,7 @@ struct WebServerTests {
     }
   }
 
-  /// Every member of an answer is in its schema, and the other way round.
+  /// Expects an answer and its schema to have the same members.
   private static func expect(_ json: JSON, as schema: JSON, _ place: String) throws {
     if let items = json.array {
       let schema = try #require(schema["items"], "\(place)")
@@ -207,7 +206,7 @@ struct WebServerTests {
     } else if let members = json.object {
       let properties = try #require(schema["properties"]?.object, "\(place)")
       let (given, described) = (Set(members.map(\.key)), Set(properties.map(\.key)))
-      // The path is that of a file, a note is there where a query needs one.
+      // Only videos with a file have a path, and only some queries need a note.
       #expect(given.symmetricDifference(described).subtracting(["path", "note"]).isEmpty, "\(place)")
       for (name, value) in members {
         try expect(value, as: try #require(properties[name], "\(place).\(name)"), "\(place).\(name)")
@@ -220,7 +219,7 @@ struct WebServerTests {
     let all = try #require(try await server.get("/api/videos?first=1&limit=4").json)
     #expect(all["total"]?.int == 12)
     #expect(all["videos"]?.array?.map { $0["number"]?.int } == [1, 2, 3, 4])
-    // One is there, one has changed, one is gone, one was never named.
+    // One file is there, one has changed, one is missing, and one video has no file.
     #expect(all["videos"]?.array?.map { $0["present"]?.bool } == [true, false, false, false])
     #expect(all["videos"]?.array?.map { $0["playable"]?.bool } == [true, true, true, false])
     let name = try #require(
@@ -238,8 +237,7 @@ struct WebServerTests {
     #expect(captions.hasPrefix("WEBVTT\n\n00:00:") && captions.contains(" --> "))
   }
 
-  /// What another site's page asks for in a browser's name is not answered; a link to the page may
-  /// stand anywhere.
+  /// Requests by other sites' pages are refused, while links to the page may stand anywhere.
   @Test func pagesOfOtherSites() async throws {
     let server = try TestServer()
     for (site, mode, target, status) in [
@@ -257,7 +255,7 @@ struct WebServerTests {
     #expect(try await server.answer("GET / HTTP/1.0\r\n\r\n").status == 200)
   }
 
-  /// Clients that are connected and ask for nothing, or for half of something, keep nobody out.
+  /// Connected clients that send nothing, or half of a request, keep nobody out.
   @Test func idleConnections() async throws {
     var limits = TestServer.patient
     limits.connections = 4
@@ -275,7 +273,7 @@ struct WebServerTests {
   @Test func badParameters() async throws {
     let server = try TestServer()
     let long = String(repeating: "a", count: 1001)
-    // Short enough in bytes, and more tokens than the model has positions.
+    // The query is short enough in bytes, but has more tokens than the model has positions.
     let manyTokens = String(repeating: "a", count: 900)
     for (target, status) in [
       ("/api/search", 400), ("/api/search?q=", 400), ("/api/search?q=%20", 400), ("/api/search?q=%FF", 400),
@@ -308,11 +306,11 @@ struct WebServerTests {
     #expect(past.status == 416 && past.head.contains("Content-Range: bytes */700000") && past.body.isEmpty)
     let head = try await server.get("/media/1", method: "HEAD")
     #expect(head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: 700000"))
-    // A file that has changed, one that is gone, and a video that has none.
+    // One file has changed, one is missing, and one video has no file.
     for number in 2...4 { #expect(try await server.get("/media/\(number)").status == 404) }
   }
 
-  /// A part of another file than the parts before it is worth nothing.
+  /// A range of another file is answered with the whole file.
   @Test func partsAreOfOneFile() async throws {
     let server = try TestServer()
     func tag(of answer: TestServer.Answer) throws -> String {
@@ -331,21 +329,21 @@ struct WebServerTests {
       #expect(answer.status == 304 && answer.body.isEmpty && answer.head.contains(tag), "\(known)")
     }
     #expect(try await server.get("/media/1", headers: "If-None-Match: \"x\"\r\n").status == 200)
-    // Of the same size, and another file.
+    // The file is replaced by another of the same size.
     let path = server.folder.path("clip 1.mp4")
     try Data(repeating: 1, count: 700_000).write(to: URL(fileURLWithPath: path))
     let answer = try await server.get("/media/1", headers: "\(range)If-Range: \(tag)\r\n")
     #expect(answer.status == 404 || (answer.status == 200 && answer.body.allSatisfy { $0 == 1 }))
   }
 
-  /// Replaced by another of the same size: its subtitles and moments are the old one's.
+  /// A replaced file of the same size is refused: subtitles and moments belong to the old one.
   @Test func aReplacedFileOfTheSameSizeIsNotServed() async throws {
     let folder = try TemporaryFolder()
     let path = try folder.file("a.mp4", "old content")
     let media = try IndexedVideo.MediaFile(path: path)
     #expect(try OpenedFile(media).size == 11)
     let old = timespec(tv_sec: 1_000_000, tv_nsec: 0)
-    // Only touched: the content is the same.
+    // The file is only touched and has the same content.
     #expect(utimensat(AT_FDCWD, path, [old, old], 0) == 0)
     #expect(try OpenedFile(media).size == 11)
     _ = try folder.file("a.mp4", "new content")
@@ -408,14 +406,13 @@ struct WebServerTests {
   @Test func malformedAndEndlessRequests() async throws {
     let server = try TestServer()
     #expect(try await server.answer("nonsense\r\n\r\n").status == 400)
-    // A browser that was given https://.
+    // A browser sends this for https://.
     #expect(try await server.answer("\u{16}\u{3}\u{1}\u{2}").status == 400)
     #expect(
       try await server.answer("GET /\(String(repeating: "a", count: 25_000)) HTTP/1.1\r\n\r\n").status == 414)
     #expect(
       try await server.answer("POST /api/search HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n").status == 413)
-    // A head that never ends: the answer, or the connection's end, comes long before all of it is
-    // read.
+    // A head that never ends is answered, or the connection closed, long before all of it is read.
     let endless = Array("GET / HTTP/1.1\r\nA: ".utf8) + [UInt8](repeating: 0x61, count: 4 << 20)
     let answer = String(decoding: try await server.exchange(endless), as: UTF8.self)
     #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 431"))
@@ -437,9 +434,9 @@ struct WebServerTests {
     limits.requestSeconds = 0.3
     limits.connections = 2
     let server = try TestServer(limits: limits)
-    // Who does not finish a request is sent away.
+    // A client that does not finish its request is disconnected.
     #expect(try await server.exchange(Array("GET / HTTP/1.1\r\nA".utf8)).isEmpty)
-    // Who comes while too many are there is told so, and served once they have gone.
+    // A client beyond the limit gets 503, and is served once the others have gone.
     let crowd = (0..<2).map { _ in
       Task.detached { try await server.exchange([]) }
     }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Text
 
-/// The text tower beside PyTorch's, in the layouts of open_clip and Hugging Face.
+/// The text tower agrees with PyTorch's, in the layouts of open_clip and Hugging Face.
 @Suite struct CLIPTextTests {
   private let tokenizer: CLIPTokenizer
 
@@ -23,14 +23,14 @@ import Text
     #expect(encoder.width == 6 && encoder.context == 20 && encoder.vocabulary == tokenizer.vocabularySize)
     let texts = expected.texts.map { tokenizer.encode($0, most: encoder.context).ids }
     #expect(worst(encoder.rows(texts), expected.rows(model, "text")) < 2e-5)
-    // No answer depends on what is asked beside it.
+    // A row does not depend on the others of its batch.
     for (text, row) in zip(texts, 0...) {
       let own = Array(expected.rows(model, "text")[row * 6..<(row + 1) * 6])
       #expect(worst(encoder.rows([text]), own) < 2e-5)
     }
   }
 
-  /// Tokens' states as moment_detr keeps them, of a CLIP of each kind of image tower.
+  /// Token states agree as moment_detr stores them, for a CLIP of each kind of image tower.
   @Test(arguments: [("quick", CLIPRows.path("openclip-quick")), ("states", CLIPStates.folder)])
   func statesAgreeWithPyTorch(name: String, path: String) throws {
     let expected = try CLIPStates()
@@ -43,7 +43,7 @@ import Text
     #expect(worst(pooled, wanted.flatMap(\.pooled)) < 2e-5)
   }
 
-  /// A tower that lacks part of a layer is none that is lower.
+  /// A tower that lacks part of a layer is refused, not taken for a lower one.
   @Test func aTowerWithAHoleIsRefused() throws {
     let folder = try TemporaryFolder()
     let copy = folder.path("clip")
@@ -62,7 +62,7 @@ import Text
     }
   }
 
-  /// The two activations give other rows: what the files say counts, and nothing is guessed.
+  /// The activation comes from the files or a flag and is never guessed, since it changes the rows.
   @Test func activationIsToldOrAskedFor() throws {
     let folder = try TemporaryFolder()
     func copy(_ names: [String], from model: String, to place: String) throws {
@@ -85,7 +85,7 @@ import Text
       #expect(error.cure?.contains("--clip-activation") == true)
     }
     #expect(try CLIPFiles(path: folder.path("bare-too"), activation: .gelu).text.activation == .gelu)
-    // Widths of which OpenAI has none: heads are not guessed either.
+    // OpenAI has no CLIP of these widths, so the heads are not guessed either.
     #expect(throws: DataError.self) { try CLIPFiles(path: folder.path("bare"), activation: .gelu) }
     let overridden = try CLIPFiles(path: CLIPRows.path("openclip"), activation: .quickGELU)
     #expect(overridden.text.activation == .quickGELU && overridden.notes.count == 1)

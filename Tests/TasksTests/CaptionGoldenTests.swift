@@ -44,7 +44,7 @@ struct CaptionGoldenTests {
     expectGradients(model.store, try golden.gradients())
   }
 
-  /// The loader makes the reference's very batch of its stores.
+  /// The loader makes exactly the reference's batch from its stores.
   @Test func captionBatch() throws {
     let (wanted, loader) = (try Golden("tvc").captions(), try GoldenStores.captions("train"))
     let passes = Pass.all(of: wanted.videos)
@@ -69,10 +69,10 @@ struct CaptionGoldenTests {
       frameInterval: try GoldenStores.interval(), videoBatch: videoBatch, clipBatch: clipBatch)
   }
 
-  /// The GPU's words are read several steps at a time, which changes none of them.
+  /// The GPU's words do not change by being read several steps at a time.
   @Test func greedyOnTheDevice() throws { try greedy(.gpu, videoBatch: 20, clipBatch: 256) }
 
-  /// Beams end up with the same words on the GPU as on the CPU.
+  /// Beam search finds the same words on the GPU as on the CPU.
   @Test func beamsOnTheDevice() throws {
     let clips = try CaptionStore(path: GoldenStores.path("db/txt_db/tvc_val.db")).rows()
     let found = try TestDevice.exact.map { device in
@@ -99,7 +99,7 @@ struct CaptionGoldenTests {
     }
   }
 
-  /// Rows come back in their order, with everything but the captions as it was.
+  /// Rows keep their order and everything but their captions.
   @Test func rows() throws {
     let store = try CaptionStore(path: GoldenStores.path("db/txt_db/tvc_val.db"))
     let clips = try store.rows().reversed() as [CaptionRow]
@@ -115,7 +115,7 @@ struct CaptionGoldenTests {
 }
 
 extension Golden {
-  /// The padded captions with their clips, packed.
+  /// Returns the padded captions with their clips, packed.
   func captions() throws -> CaptionBatch {
     var clips: [(video: Int, frames: Range<Int>)] = []
     // Without clips the captions are of whole videos, one each.
@@ -135,7 +135,7 @@ extension Golden {
       targets: targets)
   }
 
-  /// Rows up to their first −1, or to the given lengths.
+  /// Returns rows up to their first −1, or to the given lengths.
   func unpadded(_ name: String, lengths: [Int]? = nil) throws -> [[Int32]] {
     let array = try #require(batch[name])
     let values = try array.int64s().map { Int32($0) }

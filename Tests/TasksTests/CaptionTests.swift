@@ -16,10 +16,10 @@ struct CaptionTests {
       TimeSpan(start: start, end: end).clip(frames: count, interval: 1.5)
     }
     #expect(frames(3.2, 7.6) == 2..<5)
-    // Halves go to the even side: 3.75 / 1.5 = 2.5, 5.25 / 1.5 = 3.5.
+    // Halves round to even: 3.75 / 1.5 = 2.5, 5.25 / 1.5 = 3.5.
     #expect(frames(0, 3.75) == 0..<2)
     #expect(frames(0, 5.25) == 0..<4)
-    // At least one frame, none beyond the last.
+    // A clip has at least one frame, and none beyond the last.
     #expect(frames(4.6, 4.7) == 3..<4)
     #expect(frames(6, 1) == 4..<5)
     #expect(frames(28.6, 90) == 19..<20)
@@ -43,7 +43,7 @@ struct CaptionLoadingTests {
     #expect(whole.inputs.contains { $0.count > 4 })
   }
 
-  /// A draw depends on the stream alone, and differs from stream to stream.
+  /// A draw depends on the stream alone, and differs between streams.
   @Test func captionsAreDrawn() throws {
     let loader = try GoldenStores.captions("train", captionsPerVideo: 2)
     let all = try #require(
@@ -59,7 +59,7 @@ struct CaptionLoadingTests {
     #expect(Set(draws).count > 1)
   }
 
-  /// Clips beyond the last kept frame are named once and left out; the rest goes on.
+  /// Clips beyond the last kept frame are reported once and skipped; the others are loaded.
   @Test func lateClips() throws {
     let skipped = Skipped()
     let length = 4
@@ -87,8 +87,9 @@ struct CaptionLoadingTests {
     #expect(Set(skipped.all.compactMap(\.place)) == late)
   }
 
-  /// Eight more words take eight starts of a graph and one reading: nothing is uploaded in a step,
-  /// and no kernel is started by itself.
+  /// Eight more words take eight graph launches and one read.
+  ///
+  /// A step uploads nothing and launches no single kernel.
   @Test(.enabled(if: TestGPU.isEmulated, "a GPU does not count its calls"))
   func aStepIsAGraph() throws {
     let model = try CaptionGoldenTests.model(on: .gpuBF16)
@@ -129,7 +130,7 @@ struct CaptionLoadingTests {
     let clip = ClipInput(batch.videos, clips: [batch.clips[0]], for: model.configuration, on: backend)
     let memory = model.memory(tape, clip)
     let words = Int32(model.vocabulary)
-    // Every first word, and after it every second.
+    // Every first word, each followed by every second.
     let rows = model.scores(
       tape,
       CaptionBatch(

@@ -10,10 +10,9 @@ import Text
 
 @testable import Tasks
 
-/// Several models together: alone with itself a model answers as before, and of two the mean
-/// counts.
+/// An ensemble of a model with itself answers as the model does, and one of two by their mean.
 struct EnsembleTests {
-  /// The same model with other weights where some parameters begin so.
+  /// Returns the model after adding noise to parameters whose names begin with one of `starts`.
   private func shaken<Model: HeroModel>(_ model: Model, _ starts: [String]) -> Model {
     for (number, parameter) in model.store.parameters.enumerated()
     where starts.contains(where: parameter.name.hasPrefix) {
@@ -54,7 +53,7 @@ struct EnsembleTests {
         #expect(abs(Double(found) - wanted) < 1e-6)
       }
     }
-    // Of several models probabilities are told, of one its logits; all else is the same.
+    // An ensemble gives probabilities and a single model logits; all else is the same.
     twice.scores = alone.scores
     #expect(twice == alone)
   }
@@ -131,7 +130,7 @@ struct EnsembleTests {
     }
   }
 
-  /// Videos by the mean of exp(α·score), moments by the means of start and end probabilities.
+  /// Videos rank by the mean of exp(α·score), moments by mean start and end probabilities.
   @Test func twoModelsRankByTheirMeans() throws {
     let found = try search(try models())
     let options = try options()
@@ -231,7 +230,7 @@ struct EnsembleTests {
       let times = try #require(clip.times)
       let span = TimeSpan(start: times[0], end: times[1])
       let frames = try #require(span.clip(frames: item.frameCount, interval: interval))
-      // Every word is the best of the mean of what both say after the words before it.
+      // Every word maximizes the mean of both models' scores after the words before it.
       for place in 0...words.count where place < 8 {
         let before = [tokenizer.bos] + words.prefix(place)
         let sums = try [model, other].map { model in

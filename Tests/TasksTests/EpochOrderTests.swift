@@ -2,8 +2,9 @@ import Testing
 
 @testable import Tasks
 
-/// Every epoch visits all items; large corpora in an order that is as good as random, but for how
-/// far apart neighbours are read.
+/// Every epoch visits all items, in an order as good as random.
+///
+/// In large corpora, neighbours are read nearer to one another.
 struct EpochOrderTests {
   private func epoch(_ number: Int, _ order: EpochOrder) -> [Int] {
     (0..<order.batchesPerEpoch).flatMap { order.batch(number * order.batchesPerEpoch + $0) }
@@ -25,20 +26,19 @@ struct EpochOrderTests {
     #expect(EpochOrder(items: 0, batchSize: 4, seed: 1).batch(7) == [])
   }
 
-  /// A batch is the same whatever was asked before, so that a run can be resumed at any place.
+  /// A batch is a function of its number, so a run can resume anywhere.
   @Test func batchesAreAFunctionOfTheirNumber() {
     let order = EpochOrder(items: 100_000, batchSize: 48, seed: 9)
     let numbers = [5000, 3, 2083, 2084, 0, 5000, 9999]
     let first = numbers.map(order.batch)
-    // Others push what was remembered out.
+    // Other orders evict the remembered ones.
     for seed in 0..<20 { _ = EpochOrder(items: 100_000, batchSize: 48, seed: UInt64(100 + seed)).batch(7) }
     #expect(numbers.reversed().map(order.batch) == first.reversed())
     #expect(first[0] == first[5])
     #expect(order.batch(3) != EpochOrder(items: 100_000, batchSize: 48, seed: 10).batch(3))
   }
 
-  /// Over many epochs an item comes at any time with the same probability, and a batch holds items
-  /// from anywhere.
+  /// Over many epochs an item is equally likely at any time, and a batch has items from anywhere.
   @Test func itemsComeAtAnyTime() {
     let items = 4000
     let order = EpochOrder(items: items, batchSize: 20, seed: 5, block: 8, stretch: 512)
@@ -64,7 +64,7 @@ struct EpochOrderTests {
     #expect(abs(spread / Double(epochs) / uniform - 1) < 0.05)
   }
 
-  /// While one stretch is visited, what is read lies in blocks: no more pages than it fills.
+  /// The items of one stretch lie in no more blocks than the stretch fills.
   @Test func neighboursAreReadTogether() {
     let order = EpochOrder(items: 1_000_000, batchSize: 64, seed: 2)
     let batches = (1 << 14) / 64
@@ -73,7 +73,7 @@ struct EpochOrderTests {
       // A stretch may begin and end within a block.
       #expect(Set(items.map { $0 / 32 }).count <= (1 << 14) / 32 + 1)
     }
-    // And within a batch hardly any two are neighbours.
+    // Within a batch hardly any two items are neighbours.
     let blocks = (0..<batches).map { Set(order.batch($0).map { $0 / 32 }).count }
     #expect(Double(blocks.reduce(0, +)) / Double(batches) > 58)
   }

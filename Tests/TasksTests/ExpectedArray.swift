@@ -2,9 +2,11 @@ import Formats
 import Foundation
 import Testing
 
-/// An array of the reference's: whole, or in the small set as a sketch (see `make_small.py`): its
-/// norm and 16 sums of its elements under fixed random signs. The mean square of what two arrays'
-/// sums differ by estimates the squared norm of their difference, whichever elements differ.
+/// An array of the reference: whole, or in the small set as a sketch (see `make_small.py`).
+///
+/// A sketch is the array's norm and 16 sums of its elements under fixed random signs. The mean
+/// square difference of two arrays' sums estimates the squared norm of their difference, whichever
+/// elements differ.
 struct ExpectedArray {
   private let values: [Float]
   private let isSketch: Bool
@@ -16,7 +18,7 @@ struct ExpectedArray {
     norm = isSketch ? Double(values[0]) : Self.norm(values.map { Double($0) })
   }
 
-  /// The arrays of `PATH.safetensors`, or else of `PATH.sketch.safetensors`.
+  /// Reads the arrays of `PATH.safetensors`, or else of `PATH.sketch.safetensors`.
   static func read(_ path: String) throws -> [String: ExpectedArray] {
     let whole = "\(path).safetensors"
     let isSketch = !FileManager.default.fileExists(atPath: whole)
@@ -24,7 +26,7 @@ struct ExpectedArray {
       .mapValues { ExpectedArray($0, isSketch: isSketch) }
   }
 
-  /// ‖actual − this‖, or its estimate.
+  /// Returns ‖actual − this‖, or its estimate.
   func distance(to actual: [Float]) -> Double {
     guard isSketch else { return Self.norm(zip(actual, values).map { Double($0 - $1) }) }
     let sums = Self.sums(actual)
@@ -36,8 +38,9 @@ struct ExpectedArray {
     values.reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
-  /// Sums of the elements, each with the sign that bit k of splitmix64(its number) gives it in sum
-  /// k.
+  /// Returns 16 sums of the elements, with signs from the bits of splitmix64.
+  ///
+  /// Bit k of splitmix64(an element's number) gives the element's sign in sum k.
   static func sums(_ values: [Float]) -> [Double] {
     var sums = [Double](repeating: 0, count: 16)
     for (number, value) in values.enumerated() {
@@ -52,7 +55,7 @@ struct ExpectedArray {
 }
 
 struct ExpectedArrayTests {
-  /// One element that is off is found, at about its size, wherever it is.
+  /// A sketch detects one wrong element at about its size, wherever it is.
   @Test(arguments: [0, 17, 999]) func aSketchSeesEveryElement(place: Int) {
     var values = (0..<1000).map { Float(($0 * 7919) % 101) / 50 - 1 }
     let norm = values.reduce(0) { $0 + $1 * $1 }.squareRoot()

@@ -6,9 +6,9 @@ import Testing
 @testable import Model
 @testable import Tasks
 
-/// Features go from where a video was read to the device's memory, by no array of a whole batch.
+/// Features are uploaded from where a video was read, without an array of the whole batch.
 @Suite struct FeatureRunTests {
-  /// Writes down where the elements of each upload of values came from.
+  /// A backend that records where the elements of each upload come from.
   private final class RecordingBackend: ForwardingBackend, @unchecked Sendable {
     private(set) var runs: [[UnsafeBufferPointer<Float>]] = []
 
@@ -49,7 +49,7 @@ import Testing
     #expect(backend.values(of: input.features) == items.flatMap(\.features))
   }
 
-  /// Frames at both ends of videos, next to one another and alone.
+  /// Hidden frames at both ends of videos, adjacent or alone, are cut out.
   @Test(arguments: TestDevice.exact) func hiddenFramesAreCutOut(device: TestDevice) throws {
     let backend = RecordingBackend(try device.open())
     let whole = try VideoBatch(items, model: model)
@@ -72,7 +72,7 @@ import Testing
     #expect(backend.values(of: input.videos.features) == wanted)
   }
 
-  /// Runs are rounded like the whole.
+  /// Values in several runs are rounded like those in one.
   @Test(arguments: TestDevice.exact) func runsAreRoundedAlike(device: TestDevice) throws {
     let backend = try device.open()
     let values = Array(items[0].features.prefix(1000))

@@ -6,7 +6,7 @@ import Testing
 @testable import Tasks
 
 extension Golden {
-  /// MLM's padded sentences, packed.
+  /// Returns MLM's padded sentences, packed.
   func maskedText() throws -> MaskedTextBatch {
     let (ids, gather) = (try #require(batch["input_ids"]), try #require(batch["gather_index"]))
     let (features, attention) = (try #require(batch["v_feat"]), try #require(batch["attn_masks"]))

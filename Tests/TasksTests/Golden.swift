@@ -7,7 +7,7 @@ import Testing
 
 @testable import Tasks
 
-/// One of the reference's answers: a padded batch, what the model makes of it, and the gradients.
+/// An answer of the reference: a padded batch, the model's outputs and its gradients.
 struct Golden {
   let batch: [String: NDArray]
   let rest: JSON
@@ -18,7 +18,7 @@ struct Golden {
 
   /// - Parameters:
   ///   - name: e.g. `tvr`, or `adamw.0` for a batch without expectations of its own.
-  ///   - folder: in place of the reference's answers, VALUE's.
+  ///   - folder: a folder in place of the reference's answers, such as VALUE's.
   init(_ name: String, in folder: String? = nil) throws {
     self.name = name
     let folder = folder ?? Self.folder + "/expected"
@@ -41,7 +41,7 @@ struct Golden {
     try JSON.read(path: folder + "/expected/options.json")
   }
 
-  /// The configuration of the golden models, their feature width from a checkpoint.
+  /// Returns the configuration of the golden models, with a checkpoint's feature width.
   static func configuration(_ checkpoint: Checkpoint) throws -> ModelConfiguration {
     let file = folder + "/expected/model_config.json"
     var configuration = try ModelConfiguration(
@@ -55,7 +55,7 @@ struct Golden {
     try Checkpoint(path: folder + "/expected/\(name).pt")
   }
 
-  /// Rows of a padded matrix up to each row's mask.
+  /// Returns the rows of a padded matrix, each up to its mask.
   func rows(_ name: String, mask: String) throws -> [[Int]] {
     let (values, shape) = (try #require(batch[name]).int64s(), try #require(batch[name]).shape)
     let kept = try #require(batch[mask])
@@ -66,7 +66,7 @@ struct Golden {
     }
   }
 
-  /// The padded videos, packed.
+  /// Returns the padded videos, packed.
   func videos(
     maskedFrames: Bool = false, featureRows: [Int]? = nil, textAlone: Bool? = nil
   ) throws -> VideoBatch {
@@ -107,7 +107,7 @@ struct Golden {
       readsTextAlone: textAlone ?? name.hasSuffix(".sub_only"))
   }
 
-  /// Queries, slots and targets of a retrieval batch.
+  /// Returns the queries, slots and targets of a retrieval batch.
   func retrieval(queriesPerSlot: Int = 1) throws -> RetrievalBatch {
     let queries = try rows("query_input_ids", mask: "query_attn_masks").map { $0.map { Int32($0) } }
     let targets = try #require(batch["targets"]).int64s()
@@ -122,7 +122,7 @@ struct Golden {
   }
 }
 
-/// Outputs: within 1e-5 of the largest element.
+/// Expects outputs within `tolerance` times the largest element.
 func expectClose(
   _ actual: [Float], _ expected: [Float], tolerance: Float = 1e-5, _ what: String,
   sourceLocation: SourceLocation = #_sourceLocation
@@ -138,8 +138,9 @@ func expectClose(
     sourceLocation: sourceLocation)
 }
 
-/// Gradients: ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all), per parameter; and exactly those parameters
-/// that should have one.
+/// Expects gradients with ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all) for each parameter.
+///
+/// Exactly the expected parameters may have a gradient.
 func expectGradients(
   _ store: ParameterStore, _ expected: [String: ExpectedArray],
   sourceLocation: SourceLocation = #_sourceLocation
@@ -163,8 +164,9 @@ func expectGradients(
   }
 }
 
-/// Norms of gradients: |a − b| ≤ 1e-4·b + 1e-6·(norm of all), per parameter; no gradient where none
-/// is expected.
+/// Expects norms of gradients with |a − b| ≤ 1e-4·b + 1e-6·(norm of all) for each parameter.
+///
+/// A parameter without an expected norm must have no gradient.
 func expectGradientNorms(
   _ store: ParameterStore, _ expected: JSON, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
@@ -185,7 +187,7 @@ func expectGradientNorms(
 }
 
 extension [LossTerm] {
-  /// The parts times their weights, by name.
+  /// Returns the parts times their weights, by name.
   func weighted(on backend: any Backend) -> [String: Float] {
     Dictionary(uniqueKeysWithValues: read(on: backend).map { ($0.name, $0.weight * $0.value) })
   }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tasks
 
-/// The reference's stores, read with the options its answers were made with.
+/// The reference's stores, read with the options that made its answers.
 enum GoldenStores {
   static func path(_ name: String) throws -> String {
     Golden.folder + "/" + name
@@ -62,8 +62,7 @@ extension VideoBatch {
   var allFeatures: [Float] { features.flatMap { $0 } }
 }
 
-/// One video of a batch by itself: what it holds does not depend on how the batch shares or numbers
-/// rows.
+/// One video of a batch by itself, however the batch shares or numbers rows.
 struct Pass: Equatable {
   var features: [Float]
   var sequences: [SubtitleSequence]
@@ -86,7 +85,7 @@ struct Pass: Equatable {
   }
 }
 
-/// The item of which a loader makes such a batch.
+/// Returns the item of which a loader makes a matching batch.
 func item<Loader: BatchLoader>(
   of loader: Loader, where matches: (Loader.Batch) -> Bool
 ) throws -> Int {

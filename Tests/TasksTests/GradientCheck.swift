@@ -2,37 +2,35 @@ import Engine
 import Foundation
 import Testing
 
-/// Holds the gradient of a whole model's loss against differences of the loss itself, parameter by
-/// parameter.
+/// A comparison of a model's gradient with differences of its loss, parameter by parameter.
 ///
-/// A parameter θ is moved along random directions d of ±1 and the loss L(t) = L(θ + t·d) is taken
-/// at t = 0, ±h, ±2h. θ and h are multiples of powers of two, so that every θ + t·d is a float32
-/// and nothing but the loss is rounded.
+/// A parameter θ moves along random directions d of ±1, and the loss L(t) = L(θ + t·d) is taken at
+/// t = 0, ±h, ±2h. θ and h are multiples of powers of two. So every θ + t·d is an exact float32,
+/// and only the loss is rounded.
 ///
 /// - The five-point rule D₅ = (8·(L₁ − L₋₁) − (L₂ − L₋₂)) / 12h is off by h⁴·L⁽⁵⁾/30, and by at
-///   most 0.95·σ/h for a loss that is rounded by σ. The correction it makes to the three-point rule
-///   D₃ = (L₁ − L₋₁) / 2h, about h²·L⁽³⁾/6, is far more than that.
-/// - The fourth difference Δ = L₋₂ − 4L₋₁ + 6L₀ − 4L₁ + L₂ holds h⁴·L⁽⁴⁾, which is nothing in
-///   float32, and √70·σ of rounding (Hamming's table of differences): so σ is measured, from nine
-///   tenths of all directions, not assumed.
-/// - Where a kink by b (a ReLU, a maximum, a hinge) lies at c between the points, 0 < c < h, D₅ is
-///   off by b·|6h − 7c| / 12h, while
-///   |Δ| / h = b·|3c − 2h| / h and |D₅ − D₃| = b·c / 12h; for h < c < 2h the last is all that D₅ is
-///   off by. So |Δ| / h + 3·|D₅ − D₃| covers a kink wherever it is. ReLUs are started away from
-///   theirs, so that few directions meet one.
-/// - With h = 2⁻⁷ and losses of about 1, σ/h is about 1e-5: enough to see a gradient that is a
-///   fiftieth off.
+///   most 0.95·σ/h for a loss that is rounded by σ. Its correction of the three-point rule D₃ = (L₁
+///   − L₋₁) / 2h, about h²·L⁽³⁾/6, is far larger.
+/// - The fourth difference Δ = L₋₂ − 4L₋₁ + 6L₀ − 4L₁ + L₂ holds h⁴·L⁽⁴⁾, negligible in float32,
+///   and √70·σ of rounding (Hamming's table of differences). So σ is measured, from nine tenths of
+///   all directions.
+/// - A kink by b (a ReLU, a maximum, a hinge) at c between the points makes D₅ wrong. For 0 < c <
+///   h, D₅ is off by b·|6h − 7c| / 12h, where |Δ| / h = b·|3c − 2h| / h and |D₅ − D₃| = b·c / 12h.
+///   For h < c < 2h, D₅ is off by |D₅ − D₃|. So |Δ| / h + 3·|D₅ − D₃| covers a kink anywhere. ReLUs
+///   start away from theirs, so that few directions meet one.
+/// - With h = 2⁻⁷ and losses of about 1, σ/h is about 1e-5, enough to detect a gradient that is off
+///   by a fiftieth.
 struct GradientCheck {
-  /// One parameter along one direction.
+  /// The slope of one parameter along one direction.
   struct Slope {
     let parameter: String
-    /// By differences, and how far off that may be.
+    /// The slope by differences, and its tolerance.
     let measured: Double
     let tolerance: Double
-    /// Gradient · direction.
+    /// The slope by the gradient: gradient · direction.
     let claimed: Double
 
-    /// How many tolerances lie between the two; a NaN is infinitely far.
+    /// Returns how many tolerances lie between the two slopes, infinity for a NaN.
     func distance(scalingClaim factor: Double = 1) -> Double {
       let apart = abs(measured - factor * claimed)
       return apart.isNaN ? .infinity : apart / tolerance
@@ -44,7 +42,7 @@ struct GradientCheck {
 
   let slopes: [Slope]
 
-  /// - Parameter loss: the total loss on a tape; the same whenever it is asked for.
+  /// - Parameter loss: returns the total loss on a tape, the same at every call.
   init(_ store: ParameterStore, loss: (Tape) -> Double) {
     Self.start(store)
     let tape = Tape.training(store.backend, seed: 1, step: 0)
@@ -88,8 +86,8 @@ struct GradientCheck {
       let three = near / (2 * Self.step)
       let terms = zip(gradients[line.parameter] ?? [], line.direction).map { Double($0) * Double($1) }
       let size = terms.reduce(0) { $0 + abs($1) }
-      // Four deviations of the rounding. The gradient's own sums round at 2⁻²⁴ a term, some tens of
-      // terms deep.
+      // Four standard deviations of the rounding. The gradient's own sums round at 2⁻²⁴ a term,
+      // some tens of terms deep.
       let rounding = 4 * 0.95 * sigma / Self.step + 0x1p-18 * size
       return Slope(
         parameter: store.parameters[line.parameter].name, measured: five,
@@ -97,8 +95,9 @@ struct GradientCheck {
     }
   }
 
-  /// Starts every parameter well away from what it starts at in training, where much is zero, at
-  /// multiples of 2⁻¹². Half of the units before a ReLU are on, half off.
+  /// Starts every parameter well away from its start in training, where much is zero.
+  ///
+  /// Values are multiples of 2⁻¹². Half of the units before a ReLU are on, half off.
   private static func start(_ store: ParameterStore) {
     for (number, parameter) in store.parameters.enumerated() {
       var random = RandomStream(seed: 7, stream: UInt32(number))
@@ -113,10 +112,11 @@ struct GradientCheck {
     }
   }
 
-  /// Every slope is what the gradient says; the gradients of some parameters are there at all; and
-  /// were any parameter's gradient a fiftieth too large, or missing, the check would say so.
-  /// - Parameter blindShare: of the parameters, whose slopes may be too small or too near a kink to
-  ///   tell.
+  /// Expects every slope to agree with the gradient, which reaches the parameters in `names`.
+  ///
+  /// The check must also notice if a parameter's gradient were a fiftieth too large, or missing.
+  /// - Parameter blindShare: the share of parameters whose slopes may be too small, or too near a
+  ///   kink, to tell.
   func expectAgreement(
     reaching names: [String], blindShare: Double = 0.25, sourceLocation: SourceLocation = #_sourceLocation
   ) {
@@ -142,7 +142,7 @@ struct GradientCheck {
         blind.append(name)
       }
     }
-    // Some slopes are too small to be told from rounding (an attention's key bias has none at all).
+    // Some slopes are too small to tell from rounding; an attention's key bias has none at all.
     let limit = Int(blindShare * Double(moving.count))
     #expect(
       blind.count <= limit, "blind to \(blind.count) of \(moving.count): \(blind.sorted())",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Tasks
 
-/// The reference's losses within 1 %, its gradients within 3 % of their norm, computed in bfloat16.
+/// In bfloat16, losses are within 1 % of the reference's and gradients within 3 % of their norm.
 @Suite("Half precision against the reference")
 struct HalfPrecisionGoldenTests {
   private func tape(_ backend: any Backend) -> Tape { .training(backend, seed: 1, step: 0) }
@@ -36,10 +36,12 @@ struct HalfPrecisionGoldenTests {
     )
   }
 
-  /// Which frame of a video is the best, and which negatives are within the margin, is decided by
-  /// rounding where two are near one another, and gradients then go elsewhere. So both passes
-  /// choose as float32 does, which meets the reference's answers (`RetrievalGoldenTests`), and
-  /// where bfloat16 would have chosen otherwise the two were near.
+  /// In bfloat16, retrieval agrees with the reference if both passes choose as float32 does.
+  ///
+  /// Rounding decides between near scores: which frame is best, which negatives are within the
+  /// margin. Another choice sends gradients elsewhere. Float32's choices meet the reference's
+  /// answers (`RetrievalGoldenTests`), and where bfloat16 would choose otherwise the scores are
+  /// near.
   @Test(arguments: ["tvr", "didemo_video_only", "vsm", "vsm-lse"], TestDevice.half)
   func retrieval(_ name: String, device: TestDevice) throws {
     let choices = Choices()
@@ -53,9 +55,9 @@ struct HalfPrecisionGoldenTests {
       guard let wanted = expected[part] else { continue }
       expectNear([try #require(loss[part])], wanted.floats(), part)
     }
-    // A cosine's gradient is the part of one unit vector that is orthogonal to the other, sin θ
-    // long, while rounding is of the whole vectors. VSM has nothing but cosines; those of subtitles
-    // and their own frames leave half of it.
+    // A cosine's gradient is the part of one unit vector orthogonal to the other, sin θ long, while
+    // rounding is of the whole vectors. VSM has only cosines, and those of subtitles with their own
+    // frames leave half of that length.
     try expectNear(store, golden, tolerance: name.hasPrefix("vsm") ? 0.06 : 0.03)
     #expect(backend.count > 0)
     let widest = backend.gaps.max() ?? 0
@@ -103,7 +105,7 @@ struct HalfPrecisionGoldenTests {
     }
     tape.backward()
     let values = backend.values(of: losses)
-    // A golden of one number is the mean.
+    // A golden with a single number is the mean.
     expectNear(expected.count == 1 ? [values.reduce(0, +) / Float(values.count)] : values, expected, name)
     try expectNear(model.store, golden)
   }

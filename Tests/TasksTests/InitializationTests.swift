@@ -4,12 +4,13 @@ import Testing
 
 @testable import Tasks
 
-/// How weights start where no checkpoint gives them: linear and embedding weights N(0,
-/// `initializer_range`²), biases 0, norms 1 and 0. That holds for the query side as well, where the
-/// reference's code leaves PyTorch's defaults; from random weights this decides how well retrieval
-/// is learnt (Docs/FromTheReference.md), so it is held here.
+/// The initial weights without a checkpoint.
+///
+/// Linear and embedding weights are N(0, `initializer_range`²), biases 0, norms 1 and 0. That holds
+/// for the query side as well, where the reference's code leaves PyTorch's defaults. From random
+/// weights this decides how well retrieval learns (Docs/FromTheReference.md).
 struct InitializationTests {
-  /// Wide enough for statistics.
+  /// A model wide enough for statistics.
   private static let model: ModelConfiguration = {
     func part(_ layers: Int, vocabulary: Int? = nil) -> TransformerConfiguration {
       TransformerConfiguration(
@@ -31,7 +32,7 @@ struct InitializationTests {
       } else if name.contains("LayerNorm") || name.hasSuffix("feat_regress.net.2.weight") {
         #expect(values.allSatisfy { $0 == 1 }, "\(name)")
       } else if name.hasSuffix("_predictor.weight") {
-        // A convolution of one channel starts as PyTorch's, in the reference too.
+        // A convolution of one channel starts as in PyTorch, in the reference too.
         #expect(values.allSatisfy { abs($0) <= 1 / 5.0.squareRoot() }, "\(name)")
       } else {
         // Row 0 of a mask embedding means "nothing is masked".

@@ -8,8 +8,9 @@ import Testing
 
 /// Corpora of HowTo100M's size.
 struct LargeCorpusTests {
-  /// All that `hero pretrain` opens and reads before its first update, in a process of its own, so
-  /// that nothing else is in the memory that is measured.
+  /// Opening a million clips, as `hero pretrain` does before its first update, takes little memory.
+  ///
+  /// It runs in a process of its own, so that the measured memory holds nothing else.
   @Test(.timeLimit(.minutes(30))) func aMillionClipsTakeLittleMemory() async {
     await #expect(processExitsWith: .success) { try Self.openAMillionClips() }
   }
@@ -28,7 +29,7 @@ struct LargeCorpusTests {
     let lengths = try AtomicFile(path: texts + "/vid2len.json")
     let ids = try AtomicFile(path: folder.path("train.json"))
     for clip in 0..<clips {
-      // The list is in another order than the stores.
+      // The list's order differs from that of the stores.
       let (name, listed) = (Self.name(clip), Self.name(clip * 7919 % clips))
       try counts.write("\(clip == 0 ? "{" : ", ")\"\(name)\": \(clip % 100 == 3 ? 0 : 30)")
       try lengths.write("\(clip == 0 ? "{" : ", ")\"\(name)\": 30")
@@ -50,11 +51,11 @@ struct LargeCorpusTests {
     ])
     let grown = try ResidentMemory.bytes() - before
     #expect(list.count == clips - clips / 100 && list.withoutFrames.count == clips / 100)
-    // Numbered as the stores are, whatever the list's order.
+    // Numbers follow the order of the stores, not that of the list.
     #expect([0, 3, 989_999].map { list.video($0).id } == [0, 4, 999_999].map(Self.name))
     #expect(grown < 500 << 20, "\(grown >> 20) MB")
   }
 
-  /// `dQw4w9WgXcQ_3`-like.
+  /// Returns a name like `dQw4w9WgXcQ_3`.
   private static func name(_ clip: Int) -> String { "Ab\(10_000_000 + clip / 8)_\(clip % 8)" }
 }

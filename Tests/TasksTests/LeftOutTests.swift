@@ -10,14 +10,13 @@ import Testing
 
 @testable import Tasks
 
-/// What of a split cannot be used is left out by name, and the rest is as if it had never been
-/// there.
+/// Unusable items of a split are skipped by name, and the rest is as if they had never been there.
 @Suite("Left out of a split") struct LeftOutTests {
   private let temporary: TemporaryFolder
 
   init() throws { temporary = try TemporaryFolder() }
 
-  /// A copy of the golden features in which a number of each of these videos is NaN.
+  /// Returns a copy of the golden features with one NaN in each of these videos.
   private func poisoned(_ videos: [String]) throws -> FeatureStore {
     let source = try GoldenStores.path("db/video_db/tv")
     let folder = temporary.path("tv")
@@ -76,7 +75,7 @@ import Testing
     #expect(Set(found.leftOut) == own)
     #expect(told.withLock { $0 }.count == 1 + own.count)
     #expect(told.withLock { $0 }.contains { $0.contains("video \"\(video)\"") && $0.contains("nan") })
-    // The numbers of all candidates stay.
+    // All candidates keep their numbers.
     #expect(found.videoIndex[video] != nil)
     let undamaged = try results(try GoldenStores.videos(), queries: queries)
     #expect(found.videoIndex == undamaged.videoIndex)
@@ -93,7 +92,7 @@ import Testing
         }
       }
     }
-    // Ranks that share the work agree on what is left out.
+    // Ranks that share the work skip the same items.
     let store = reader.features
     for ranks in try ThreadRanks.run(
       2,
@@ -119,7 +118,7 @@ import Testing
       try results(reader, queries: queries, candidates: candidates)
     }
     #expect(error.problem.contains("\(videos.count + 1) of \(candidates.count) candidate videos"))
-    // Queries of another split.
+    // The queries belong to another split.
     let stranger = try #require(throws: DataError.self) {
       try AskableQueries.require(
         queries,
@@ -129,7 +128,7 @@ import Testing
     #expect(stranger.problem.contains("is not among the split's videos"))
   }
 
-  /// A clip whose times are no moment has an empty caption; the others have theirs.
+  /// A clip without frames or without a video gets an empty caption; the others keep theirs.
   @Test func clipsWithoutAPlace() throws {
     let store = try CaptionStore(path: GoldenStores.path("db/txt_db/tvc_val.db"))
     var clips = try store.rows()

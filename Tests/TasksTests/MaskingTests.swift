@@ -3,7 +3,9 @@ import Testing
 
 @testable import Tasks
 
-/// The random choices of pre-training over 10⁵ draws each; shares within five standard deviations.
+/// The random choices of pre-training, over 10⁵ draws each.
+///
+/// Shares must be within five standard deviations.
 struct MaskingTests {
   private static let draws = 100_000
 
@@ -23,7 +25,7 @@ struct MaskingTests {
     var (chosen, masked, replaced, kept) = (0, 0, 0, 0)
     var counts: [Int32: Int] = [:]
     for _ in 0..<Self.draws / length {
-      // None of the words is a replacement or the mask.
+      // No word is a replacement or the mask.
       let words = (0..<length).map { Int32(100 + $0) }
       let (hidden, places) = Masking.words(
         words, probability: 0.15, mask: 4, replacements: replacements, random: &random)
@@ -60,7 +62,7 @@ struct MaskingTests {
       if places.contains(0) { first += 1 }
       if places == [0], hidden[0] == 4 { alone += 1 }
     }
-    // The first is drawn, or nothing is and it stands in; then it is always masked.
+    // The first word is drawn, or stands in if none is; then it is always masked.
     expectShare(first, of: Self.draws, is: 0.15 + 0.85 * 0.85, "first")
     expectShare(alone, of: Self.draws, is: 0.15 * 0.85 * 0.8 + 0.85 * 0.85, "first alone, masked")
   }

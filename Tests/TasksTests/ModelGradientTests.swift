@@ -4,8 +4,9 @@ import Testing
 
 @testable import Tasks
 
-/// The gradient of every loss of every model against the loss's own differences; see
-/// ``GradientCheck``.
+/// The gradient of every loss of every model agrees with the loss's differences.
+///
+/// See ``GradientCheck``.
 struct ModelGradientTests {
   private func total(_ terms: [LossTerm], _ backend: any Backend) -> Double {
     let weights = terms.filter { $0.value != nil }.map { Double($0.weight) }
@@ -28,7 +29,7 @@ struct ModelGradientTests {
       (self.slots, self.queriesPerSlot) = (slots, queriesPerSlot)
       options = RetrievalLossOptions()
       (options.contextWeight, options.queryWeight, options.spanWeight) = (1, 0.7, 0.5)
-      // Wide enough that no pair is at the hinge's kink.
+      // The margin is so wide that no pair is at the hinge's kink.
       options.ranking.margin = 2.5
       set(&options.ranking)
     }
@@ -104,14 +105,16 @@ struct ModelGradientTests {
 
   // MARK: VALUE's fusion models
 
-  /// A maximum has a kink wherever two words meet, and most directions cross one of so many.
-  /// VALUE's own gradients are held to besides (`ValueFusionGoldenTests`).
+  /// The share of parameters whose slopes may be undecided.
+  ///
+  /// A maximum has a kink wherever two words meet, and most directions cross one.
+  /// `ValueFusionGoldenTests` compares with VALUE's own gradients.
   private static let blindShare = 0.75
 
   private static func fused(_ fusion: SubtitleFusion) -> ModelConfiguration {
     var configuration = TinyModel.configuration
     configuration.fusion = fusion
-    // Frames and sentences of a video in one sequence, and a question behind them.
+    // One sequence holds a video's frames and sentences, and a question after them.
     configuration.temporal.positions = 32
     return configuration
   }
@@ -224,7 +227,7 @@ struct ModelGradientTests {
 
   // MARK: The check itself
 
-  /// Gradients that are a little off, of another sign, missing or no numbers are found.
+  /// A gradient that is slightly off, of another sign, missing or NaN is detected.
   @Test func aWrongGradientIsFound() throws {
     let backend = try CPUBackend(threads: 1)
     let store = ParameterStore(backend: backend)
@@ -232,7 +235,7 @@ struct ModelGradientTests {
     let bias = store.add("bias", [3], .constant(0))
     let x = backend.makeTensor([1, 0.5, -1, 2, 0.25, 1, 1, -0.5], rows: 2, columns: 4)
     let targets = backend.makeIndices([2, 0])
-    /// The gradient that flows back is `factor` times that of the loss that is told.
+    /// Returns slopes whose gradient is `factor` times that of the reported loss.
     func check(_ factor: Float) -> [GradientCheck.Slope] {
       GradientCheck(store) { tape in
         let losses = tape.crossEntropy(

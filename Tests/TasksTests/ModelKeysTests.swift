@@ -4,7 +4,7 @@ import Testing
 
 @testable import Model
 
-/// Every key of a model configuration makes the model, is refused, or is told to be without effect.
+/// Every key of a model configuration shapes the model, is refused, or is reported as idle.
 struct ModelKeysTests {
   private static let base: JSON = {
     let part: JSONObject = [
@@ -32,8 +32,8 @@ struct ModelKeysTests {
     return json
   }
 
-  /// What a configuration makes: the names, shapes and first values of all parameters, and what
-  /// they answer.
+  /// Returns what a configuration makes: the parameters' names, shapes and initial values, and
+  /// heads.
   private func made(_ json: JSON) throws -> [String] {
     let shape = try ModelConfiguration(json, file: "model.json", featureWidth: 4, checkpoint: nil)
     let backend = try CPUBackend(threads: 1)
@@ -46,7 +46,7 @@ struct ModelKeysTests {
       model.store.initialize(seed: 1)
       return model.store.parameters.map { "\($0.name) \($0.shape) \(model.store.values(of: $0))" }
     }
-    // How many heads attend shows in no parameter.
+    // The number of heads shows in no parameter.
     return parts + [shape.cross, shape.temporal, shape.query].map { "\($0.heads)" } + [
       "\(shape.decoder?.heads ?? 0)"
     ]
@@ -61,7 +61,7 @@ struct ModelKeysTests {
     let before = try made(Self.base)
     for key in ModelKeys.numbers {
       let isProbability = key.hasSuffix("_prob") || key == "initializer_range"
-      // The width is one for all parts.
+      // All parts share one width.
       var json = with(part, key, isProbability ? 0.3 : 4)
       if key == "hidden_size" {
         for part in ModelKeys.Part.allCases { json[part.rawValue]?[key] = 4 }
@@ -99,14 +99,13 @@ struct ModelKeysTests {
     }
   }
 
-  /// Frames are of type 1, which a RoBERTa's own table lacks.
+  /// A single type is refused: frames have type 1, which RoBERTa's own table lacks.
   @Test func oneTypeIsNotEnough() throws {
     #expect(throws: DataError.self) { try keys(with(.cross, "type_vocab_size", 1)) }
     #expect(try keys(with(.query, "type_vocab_size", 1)).idle.isEmpty)
   }
 
-  /// VALUE's configurations name the network; others than these are refused, and so is half a
-  /// choice.
+  /// VALUE's configurations choose the network; unknown and incomplete choices are refused.
   @Test func networksAreChosen() throws {
     func fusion(_ model: JSON, _ method: JSON? = nil) throws -> SubtitleFusion {
       var json = Self.base
@@ -147,7 +146,7 @@ struct ModelKeysTests {
       try keys(Self.base, [.cross, .temporal, .query]).idle == ["d_config (the task has no such part)"])
   }
 
-  /// Numbers as Python may write them, and those that are none.
+  /// Whole numbers as Python may write them are accepted, and other values refused.
   @Test func numbersAreWhole() throws {
     let floats = with(.temporal, "num_hidden_layers", 2.0)
     #expect(

@@ -3,7 +3,7 @@ import Formats
 import Model
 import Testing
 
-/// A model that a device's kernels have no room for is refused before it is made.
+/// A model beyond the limits of a device's kernels is refused before it is made.
 @Suite struct ModelLimitTests {
   private func configuration(
     width: Int, heads: Int, decoderHeads: Int? = nil, features: Int = 100

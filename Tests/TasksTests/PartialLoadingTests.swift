@@ -5,7 +5,7 @@ import Model
 import TestSupport
 import Testing
 
-/// Starting points other than a checkpoint of the very model.
+/// Models start from other weights than a checkpoint of the same model.
 struct PartialLoadingTests {
   private static let (width, words) = (8, 13)
 
@@ -27,7 +27,8 @@ struct PartialLoadingTests {
     model.store.values(of: try #require(model.store[name], "\(name)"))
   }
 
-  /// A RoBERTa of 12 layers by Hugging Face's names; array n is full of n, but for the type table.
+  /// Returns a RoBERTa of 12 layers with Hugging Face's names; array n is full of n, except the
+  /// types.
   private func roberta(prefix: String = "roberta.", oldNorms: Bool = false) -> [(
     name: String, array: NDArray
   )] {
@@ -105,8 +106,8 @@ struct PartialLoadingTests {
         try values(model, "\(encoder).encoder.layer.\(layer).output.LayerNorm.weight")
           == given["\(prefix)encoder.layer.\(source).output.LayerNorm.\(norm)"])
     }
-    // Vocabulary rows are padded with zeros, both type rows are the one there is, positions come as
-    // far as both go.
+    // Vocabulary rows are padded with zeros, both type rows are RoBERTa's only one, and positions
+    // are copied as far as both tables go.
     let words = try #require(given["\(prefix)embeddings.word_embeddings.weight"])
     let padding = [Float](repeating: 0, count: (16 - Self.words) * Self.width)
     #expect(try values(model, "\(encoder).embeddings.word_embeddings.weight") == words + padding)
@@ -122,7 +123,7 @@ struct PartialLoadingTests {
     #expect(report.unused.contains("classifier.weight"))
     #expect(report.unused.count == 1 + 6 * 16)
     #expect(report.loaded.count + report.resized.count == arrays.count - report.unused.count - 2)
-    // The rest keeps what it had.
+    // The other parameters keep their values.
     #expect(report.missing.contains("v_encoder.frame_transform.net.1.weight"))
     let kept = "video_query_linear.weight"
     #expect(try values(model, kept) == values(fresh, kept))
@@ -131,7 +132,7 @@ struct PartialLoadingTests {
         == Set(model.store.parameters.map(\.name)))
   }
 
-  /// The weights of more layers are another model's: to evaluate, a model of fewer refuses them.
+  /// A model of fewer layers refuses to evaluate weights of more layers.
   @Test func weightsOfMoreLayersAreRefused() throws {
     let folder = try TemporaryFolder()
     let larger = try model(layers: 3)
@@ -141,12 +142,12 @@ struct PartialLoadingTests {
     let smaller = try model(layers: 2)
     let error = try #require(throws: DataError.self) { try smaller.store.load(Checkpoint(path: path)) }
     #expect(error.place?.contains(".layer.2.") == true && error.cure?.contains("num_hidden_layers") == true)
-    // To start from them is told in the table.
+    // The table reports the layers left out of a model that starts from them.
     let report = try smaller.store.load(Checkpoint(path: path), tolerant: true)
     #expect(report.unused.contains { $0.contains("f_encoder.encoder.layer.2.") })
   }
 
-  /// Files that name tied arrays only once, by the head's name.
+  /// A file may name tied arrays only once, by the head's name.
   @Test func tiedArraysMayHaveTheHeadsNames() throws {
     let folder = try TemporaryFolder()
     let arrays = roberta().filter { $0.name != "lm_head.bias" }
@@ -173,7 +174,7 @@ struct PartialLoadingTests {
     #expect(try values(model, name) == values(fresh, name))
   }
 
-  /// A HERO with more, or fewer, frame positions gives those that both have.
+  /// A HERO with more or fewer frame positions gives the positions that both have.
   @Test(arguments: [4, 10, 17]) func framePositionsMayDiffer(_ positions: Int) throws {
     let folder = try TemporaryFolder()
     let source = try model(framePositions: positions)
@@ -202,7 +203,7 @@ struct PartialLoadingTests {
 
   // MARK: Weights as people save them
 
-  /// A HERO of these tests, with names and values changed.
+  /// Returns a checkpoint of this suite's HERO after a change of names and values.
   private func saved(
     _ folder: TemporaryFolder, _ change: (inout [(name: String, array: NDArray)]) -> Void
   ) throws -> Checkpoint {
@@ -215,7 +216,7 @@ struct PartialLoadingTests {
     return try checkpoint(arrays, folder)
   }
 
-  /// Whatever stands around the names, fine-tuning and evaluation take the same values.
+  /// Any wrapper around the names gives the same values, in fine-tuning and in evaluation.
   @Test(arguments: ["module.", "_orig_mod.module.", "model.", "state_dict."], [true, false])
   func wrappedNamesAreTheModels(_ prefix: String, tolerant: Bool) throws {
     let folder = try TemporaryFolder()
@@ -258,7 +259,7 @@ struct PartialLoadingTests {
         floats[3] = value
         arrays[place].array = NDArray(floats: floats, shape: arrays[place].array.shape)
       }
-      // What the model has no place for may be anything.
+      // An array without a place in the model may hold anything.
       arrays.append(("beside", NDArray(floats: [.nan], shape: [1])))
     }
     let store = try model().store
@@ -277,8 +278,8 @@ struct PartialLoadingTests {
     #expect(error.place?.contains("word_embeddings") == true)
   }
 
-  /// VALUE calls the head of VIOLIN as that of TVQA; what is trained from a checkpoint gets a head
-  /// of its own.
+  /// Evaluation takes VIOLIN's head under TVQA's name, as VALUE saves it; training starts a new
+  /// head.
   @Test func headsOfLikeTasksGoBothWays() throws {
     let folder = try TemporaryFolder()
     let cross = TransformerConfiguration(
@@ -322,7 +323,7 @@ struct PartialLoadingTests {
     #expect("\(error)".contains("vocabulary"))
   }
 
-  /// Each process's own file under ZeRO stage 3 has names without elements.
+  /// A process's own file under ZeRO stage 3, whose names have no elements, is refused.
   @Test func arraysWithoutElementsAreRefused() throws {
     let folder = try TemporaryFolder()
     let checkpoint = try saved(folder) { arrays in
@@ -353,8 +354,7 @@ struct PartialLoadingTests {
     #expect("\(error)".contains("another size"))
   }
 
-  /// The row that stands for "not masked" adds nothing, also in the reference that reads our
-  /// checkpoints.
+  /// The row for "not masked" is zero, also for the reference when it reads hero's checkpoints.
   @Test func unmaskedFramesGainNothing() throws {
     let model = try model()
     for name in [

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tasks
 
-/// The golden corpus, to pre-train on.
+/// The golden corpus for pre-training.
 enum PretrainingCorpus {
   static func path(_ name: String) throws -> String { Golden.folder + "/" + name }
 
@@ -23,7 +23,7 @@ enum PretrainingCorpus {
   static func videos() throws -> PretrainingVideos {
     let reader = try reader()
     let ids = try PretrainingVideos.readIDs(path: path("corpus/pretrain_splits/tv_train.json"))
-    // In two lists, as corpora of several stores have them.
+    // Two lists, as in corpora of several stores.
     let half = ids.count / 2
     return try PretrainingVideos([(reader, Array(ids[..<half])), (reader, Array(ids[half...]))])
   }
@@ -40,7 +40,7 @@ enum PretrainingCorpus {
 
   private static var skips: SkipReport { SkipReport { error, _ in Issue.record("left out: \(error)") } }
 
-  /// The corpus' VSM losses from the first update on, and the reference's settings otherwise.
+  /// Returns the reference's settings, with VSM's span loss from the first update.
   static func settings() throws -> PretrainingSettings {
     var settings = PretrainingSettings()
     settings.ranking = try RetrievalGoldenTests.options()

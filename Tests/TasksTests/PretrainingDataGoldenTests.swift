@@ -7,7 +7,7 @@ import Testing
 
 @testable import Tasks
 
-/// The reference's own batches are made of what the stores hold, as the loaders read it.
+/// The reference's batches consist of what the stores hold and the loaders read.
 @Suite(
   "Pre-training data against the reference")
 struct PretrainingDataGoldenTests {
@@ -24,7 +24,7 @@ struct PretrainingDataGoldenTests {
     model = try Golden.configuration(try Golden.checkpoint("pretrain"))
   }
 
-  /// The stored videos that a golden batch was made of, found by their frames.
+  /// Returns the stored videos of a golden batch, found by their frames.
   private func videos(of batch: VideoBatch, features: [Float]) throws -> [VideoItem] {
     try Segments(lengths: batch.lengths).ranges.map { frames in
       let own = features[frames.lowerBound * batch.featureWidth..<frames.upperBound * batch.featureWidth]
@@ -49,9 +49,10 @@ struct PretrainingDataGoldenTests {
     #expect(golden.videos.sequences == stored.sequences)
   }
 
-  /// With the sentences before a sentence as the options say, and without: MLM and VSM have a
-  /// setting of their own for that in the reference, which its pre-training script sets like the
-  /// other and these batches' maker left at 0.
+  /// Readers with the options' preceding sentences as context, and with none.
+  ///
+  /// The reference has a separate setting of the context for MLM and VSM. Its pre-training script
+  /// sets both alike, but the maker of these batches left this one at 0.
   private var readers: [VideoReader] {
     get throws {
       let subtitles = try #require(reader.subtitles)
@@ -120,8 +121,7 @@ struct PretrainingDataGoldenTests {
 }
 
 extension VideoReader {
-  /// `[SEP]` and the ids of the sentence after those of its context, less the sentences in
-  /// `omitted`.
+  /// Returns `[SEP]` and the ids of a sentence after those of its context, without `omitted`.
   func tokens(of sentence: Int, in sentences: [[Int32]], omitting omitted: Set<Int>) -> [Int32] {
     let kept = (max(0, sentence - contextLength)...sentence).filter { !omitted.contains($0) }
     return [subtitles?.meta.sep ?? -1] + kept.flatMap { sentences[$0] }

@@ -73,7 +73,7 @@ struct PretrainingGoldenTests {
     expectGradients(model.store, try golden.gradients())
   }
 
-  /// Dividing by a temperature is what dividing the predictions and negatives' products by it is.
+  /// A temperature divides the products of the predictions with targets and negatives.
   @Test func temperatureDividesTheProducts() throws {
     let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
     let backend = model.store.backend

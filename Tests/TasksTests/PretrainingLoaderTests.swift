@@ -11,7 +11,7 @@ import Testing
 struct PretrainingLoaderTests {
   private func random(_ step: UInt64 = 0) -> RandomStream { RandomStream(seed: 3, step: step, stream: 2) }
 
-  /// All videos of the loader, as the stores hold them.
+  /// Returns all videos of the loader, as the stores hold them.
   private func items<Asked: Objective>(_ loader: PretrainingLoader<Asked>) throws -> [VideoItem] {
     try (0..<loader.itemCount).map {
       try loader.videos.video($0).part.reader.read(loader.videos.video($0).id)
@@ -63,7 +63,7 @@ struct PretrainingLoaderTests {
     #expect(!original.isEmpty && batch.masked.count == batch.targets.count)
     for (place, target) in paired(batch.masked, batch.targets) { tokens[place] = target }
     #expect(tokens == original.flatMap { $0 })
-    // One at least in every sentence, and never the leading token.
+    // Every sentence has at least one masked word, and the leading token is never masked.
     var start = 0
     for sentence in original {
       #expect(batch.masked.contains { ($0 > start) && ($0 < start + sentence.count) })
@@ -116,7 +116,7 @@ struct PretrainingLoaderTests {
     for (place, item) in read.enumerated() {
       let own = place * perVideo..<(place + 1) * perVideo
       let candidates = item.subtitles.filter { !$0.frames.isEmpty }
-      // Targets are whole sentences' frames, so they tell which sentences were chosen.
+      // Targets are the frames of whole sentences, so they identify the chosen sentences.
       let spans = candidates.map { subtitle in
         [
           subtitle.frames[0],
@@ -162,7 +162,7 @@ struct PretrainingLoaderTests {
     let videos = try PretrainingVideos([(reader, ["gone"] + ids + ["gone too"])])
     #expect(videos.count == ids.count && videos.missing == ["gone", "gone too"])
     #expect(Set((0..<videos.count).map { videos.video($0).id }) == Set(ids))
-    // Where all are missing, the list or the store is the wrong one.
+    // If all videos are missing, the list or the store is wrong.
     let error = try #require(throws: DataError.self) { try PretrainingVideos([(reader, ["no such video"])]) }
     #expect(error.place == "video \"no such video\"")
   }

@@ -34,7 +34,7 @@ struct PretrainingMixtureTests {
     }
   }
 
-  /// The bits of a draw are those of a draw from a list with every source as often as its ratio.
+  /// A draw has the same bits as one from a list that repeats every source by its ratio.
   @Test func drawsAreThoseOfAList() throws {
     let list = Self.ratios.indices.flatMap { [Int](repeating: $0, count: Self.ratios[$0]) }
     let draws = try SourceDraws(ratios: Self.ratios)
@@ -45,7 +45,7 @@ struct PretrainingMixtureTests {
     }
   }
 
-  /// What is never drawn need not be there: the others have the items that they have beside it.
+  /// A source that is never drawn may be absent, and the others keep their items.
   @Test func undrawnSourcesMayBeAbsent() throws {
     let whole = try mixture()
     let drawn = Self.ratios.indices.filter { Self.ratios[$0] > 0 }
@@ -62,7 +62,7 @@ struct PretrainingMixtureTests {
     }
   }
 
-  /// Ratios take no memory, and what has no sum is an error.
+  /// Ratios take no memory, and a sum that overflows is an error.
   @Test func ratiosMayBeLarge() throws {
     let draws = try SourceDraws(ratios: [1 << 61, 0, 1 << 61])
     let sources = Set((0..<100).map { draws.draw(update: $0, seed: 1).source })
@@ -77,7 +77,7 @@ struct PretrainingMixtureTests {
     #expect(summary.hasSuffix("vsm_tv_all \(count) videos (29 %)"))
   }
 
-  /// What a resumed run gets is what the run it resumes would have got.
+  /// A resumed run gets the batches that the original run would have got.
   @Test func batchesAreAFunctionOfTheirNumber() throws {
     let plan = BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 11)
     let whole = try mixture().reading(plan)
@@ -95,7 +95,7 @@ struct PretrainingMixtureTests {
     #expect(try Self.describe(other(0)) != Self.describe(batches[0]))
   }
 
-  /// What a batch's tensors hold.
+  /// Returns the contents of a batch's tensors.
   private static func describe(_ batch: Mixture.Batch) throws -> String {
     let backend = try CPUBackend(threads: 1)
     func values(_ part: Any) -> String {
@@ -107,7 +107,7 @@ struct PretrainingMixtureTests {
     return "\(batch.source) \(values(batch.input as Any))"
   }
 
-  /// A sole source has the batches of its own loader, whatever is in a mixture.
+  /// A sole source has the batches of its own loader; in a mixture it has others.
   @Test func aSoleSourceKeepsTheRunsSeed() throws {
     let source = try PretrainingCorpus.source(PretrainingObjective.allCases[0])
     let plan = BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 11)
@@ -125,7 +125,7 @@ struct PretrainingMixtureTests {
     return try Self.describe(Mixture.Batch(source: 0, input: input))
   }
 
-  /// A source of its own batch size reads so many items a batch.
+  /// A source with its own batch size reads that many items a batch.
   @Test func aSourceMayHaveItsOwnBatchSize() throws {
     let source = try PretrainingCorpus.source(PretrainingObjective.allCases[0])
     let plan = BatchPlan(batchSize: 3, seed: 11)
@@ -155,7 +155,7 @@ struct PretrainingMixtureTests {
     }
   }
 
-  /// A batch's losses without dropout.
+  /// Returns a batch's losses without dropout.
   private static func losses<S: Source>(of source: S, items: [Int]) throws -> [LossPart<Float>] {
     let backend = source.store.backend
     let batch = try #require(
@@ -178,7 +178,7 @@ struct PretrainingMixtureTests {
     #expect(measures.map(\.name) == names)
     #expect(measures.allSatisfy { $0.value.isFinite })
     #expect(try measure().map(\.value) == measures.map(\.value))
-    // One batch of everything: its mean loss is what training would see.
+    // The mean loss of one batch of everything equals the training loss.
     let loss = try Self.losses(of: source, items: Array(0..<source.videoCount)).total
     #expect(abs(measures[0].value - Double(loss)) <= 1e-5 * abs(Double(loss)))
   }

@@ -5,7 +5,7 @@ import Model
 import Tasks
 import Testing
 
-/// `queries_per_video`: some queries of a video share its encoding.
+/// With `queries_per_video`, several queries of a video share its encoding.
 struct QueriesPerVideoTests {
   private static func loader(_ queriesPerVideo: Int) throws -> RetrievalLoader {
     let model = try RetrievalGoldenTests.model("tvr", RetrievalModel.self, on: .cpu)
@@ -15,7 +15,7 @@ struct QueriesPerVideoTests {
       hasSpans: true, model: model.configuration)
   }
 
-  /// The texts of the store's queries by video, in the store's order.
+  /// Returns the texts of the queries by video, in the store's order.
   private static func texts(_ loader: RetrievalLoader) throws -> [[[Int32]]] {
     var videos: [String] = []
     var texts: [String: [[Int32]]] = [:]
@@ -39,7 +39,7 @@ struct QueriesPerVideoTests {
         let random = RandomStream(seed: 1, step: UInt64(item), for: .batch)
         let batch = try #require(try loader.batch(of: [item], random: random))
         #expect(batch.slots == [0] && batch.queriesPerSlot == size && batch.queries.count == size)
-        // No query comes again before all of them, of which some have the same text.
+        // No query repeats before all are drawn; some have the same text.
         let drawn = Dictionary(grouping: batch.queries) { $0 }.mapValues(\.count)
         let known = Dictionary(grouping: texts) { $0 }.mapValues(\.count)
         let (least, most) = (size / texts.count, (size + texts.count - 1) / texts.count)
@@ -63,8 +63,7 @@ struct QueriesPerVideoTests {
     #expect(Set(drawn.compactMap { $0 }.joined()) == Set(own[several]))
   }
 
-  /// What an item draws does not depend on what it shares a batch with, so that ranks divide a
-  /// batch as they like.
+  /// An item's draw does not depend on its batch, so ranks may divide a batch as they like.
   @Test func itemsDrawForThemselves() throws {
     let loader = try Self.loader(2)
     let random = RandomStream(seed: 1, step: 7, for: .batch)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tasks
 
-/// The table of positions has 16 rows here, the vocabulary has 21 tokens and some rows for padding.
+/// Queries against a table of 16 positions and a vocabulary of 21 tokens with some padding rows.
 @Suite struct QueryLengthTests {
   private let model = TinyModel.configuration
 

@@ -6,9 +6,9 @@ import Testing
 @testable import Tasks
 @testable import TestSupport
 
-/// Queries that pass the cross-modal transformer with the videos.
+/// Queries share the pass of the cross-modal transformer with the videos.
 struct QueryPassTests {
-  /// Counts the attentions of forward passes, and the sequences of each.
+  /// A backend that counts the sequences of each attention of a forward pass.
   private final class CountingBackend: ForwardingBackend, @unchecked Sendable {
     var sequences: [Int] = []
 
@@ -28,7 +28,7 @@ struct QueryPassTests {
     return configuration
   }
 
-  /// Sentences with their frames, without them, or none that has frames.
+  /// Returns batches whose sentences have frames, have none, or are missing.
   private static func batches(_ fusion: SubtitleFusion) -> [RetrievalBatch] {
     let batch = TinyModel.retrieval(queriesPerSlot: 2)
     let silent = TinyModel.sequences.map { SubtitleSequence(frames: [], tokens: $0.tokens) }
@@ -49,7 +49,7 @@ struct QueryPassTests {
     return [batch, with(silent, textAlone: false), none] + alone
   }
 
-  /// Frames and queries are those of passes of their own.
+  /// Frames and queries equal those of separate passes.
   @Test(arguments: TestDevice.exact, fusions) func together(device: TestDevice, fusion: SubtitleFusion) throws
   {
     let model = RetrievalModel(Self.configuration(fusion), backend: try device.open())
@@ -66,8 +66,10 @@ struct QueryPassTests {
     }
   }
 
-  /// An update has one attention a layer of the cross-modal transformer, with the sentences and the
-  /// queries as its sequences, one a layer of the temporal transformer and one of the queries.
+  /// An update runs one attention a layer in each of three places.
+  ///
+  /// These are the cross-modal transformer, with sentences and queries as its sequences, the
+  /// temporal transformer, and the encoder of queries.
   @Test(arguments: fusions) func onePass(fusion: SubtitleFusion) throws {
     let backend = CountingBackend(try CPUBackend(threads: 1))
     let model = RetrievalModel(Self.configuration(fusion), backend: backend)
@@ -80,7 +82,7 @@ struct QueryPassTests {
     #expect(backend.sequences.sorted() == [TinyModel.lengths.count, 6, read.count + 6].sorted())
   }
 
-  /// What a GPU is asked for in both directions, by layers of the cross-modal transformer.
+  /// Returns the number of GPU launches of both passes, by layers of the cross-modal transformer.
   private static func launches(layers: Int, together: Bool) throws -> Int {
     let backend = try TestGPU.open()
     var configuration = Self.configuration(.hierarchical)
@@ -105,7 +107,7 @@ struct QueryPassTests {
     return hero_cuda_emulation_count().launches - before
   }
 
-  /// A layer more costs half of the launches that it costs two passes.
+  /// A further layer costs half of the launches that it costs in separate passes.
   @Test(.enabled(if: TestGPU.isEmulated)) func launches() throws {
     let (few, many) = (2, 6)
     let together = try [few, many].map { try Self.launches(layers: $0, together: true) }

@@ -62,7 +62,7 @@ struct QuestionGoldenTests {
     expectGradients(model.store, try golden.gradients())
   }
 
-  /// The loader makes the reference's very batch of its stores.
+  /// The loader makes exactly the reference's batch from its stores.
   @Test func questionBatch() throws {
     let (wanted, loader) = (try Golden("tvqa").questions(), try GoldenStores.questions("train"))
     let passes = Pass.all(of: wanted.videos)
@@ -127,7 +127,7 @@ struct QuestionGoldenTests {
     #expect(evaluation.results.rows.count == wanted.count)
     for row in evaluation.results.rows { #expect(wanted[row.id.text]?.int == row.answer) }
     let values = try JSON.read(path: "\(folder)\(name).metrics.json")
-    // A hidden split has neither.
+    // A hidden split has no loss and no accuracy.
     #expect(metrics.map(\.name) == [loss, accuracy].filter { values[$0] != nil })
     for (name, value) in metrics {
       expectClose([Float(value)], [Float(try #require(values[name]?.double))], name)
@@ -136,7 +136,7 @@ struct QuestionGoldenTests {
 }
 
 extension Golden {
-  /// The padded passes of a question batch, packed.
+  /// Returns the padded passes of a question batch, packed.
   func questions() throws -> QuestionBatch {
     let texts = try rows("qa_input_ids", mask: "qa_attn_masks").map { $0.map { Int32($0) } }
     let targets = try #require(batch["targets"]).int64s().map { Int($0) }
@@ -148,7 +148,7 @@ extension Golden {
   }
 
   func statements() throws -> QuestionBatch {
-    // VALUE calls the texts of statements as those of questions.
+    // VALUE names the texts of statements as those of questions.
     let name = batch["q_input_ids"] == nil ? "qa" : "q"
     let texts = try rows("\(name)_input_ids", mask: "\(name)_attn_masks").map { $0.map { Int32($0) } }
     return QuestionBatch(

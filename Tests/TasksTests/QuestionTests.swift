@@ -9,7 +9,7 @@ import Testing
 
 @testable import Tasks
 
-/// What was skipped, in order.
+/// A record of what was skipped, in order.
 final class Skipped: Sendable {
   private let errors = Mutex<[DataError]>([])
   var all: [DataError] { errors.withLock { $0 } }
@@ -36,7 +36,7 @@ struct QuestionTests {
 @Suite(
   "Loading questions and statements")
 struct QuestionLoadingTests {
-  /// Questions are left out by the length of the question with its longest answer.
+  /// Long questions are skipped by the length of the question with its longest answer.
   @Test func longQuestions() throws {
     let all = try GoldenStores.questions("train")
     let lengths = try all.ids.map { id in
@@ -49,7 +49,7 @@ struct QuestionLoadingTests {
     #expect(some.itemCount < all.itemCount)
   }
 
-  /// A moment that does not parse is no target; the question is used all the same.
+  /// A moment that does not parse is no target, but the question is still used.
   @Test func unknownMoments() throws {
     let skipped = Skipped()
     let loader = try GoldenStores.questions("train") { skipped.add($0) }
@@ -62,13 +62,13 @@ struct QuestionLoadingTests {
     #expect(skipped.all.isEmpty)
   }
 
-  /// Questions whose ids the model does not know are named and left out, of results too.
+  /// A question with unknown tokens is reported and skipped, also in results.
   @Test func unknownTokens() throws {
     let model = try QuestionGoldenTests.questionModel()
     var small = model.configuration
     let longest = try GoldenStores.questions("val")
     let first = try longest.store.question(longest.ids[0])
-    // A vocabulary that the first question's largest id is just outside of.
+    // The vocabulary just excludes the first question's largest id.
     let largest = try #require(((first.tokens ?? []) + first.answers.flatMap { $0 }).max())
     small.cross.vocabulary = Int(largest) / 8 * 8
     let skipped = Skipped()
@@ -77,7 +77,7 @@ struct QuestionLoadingTests {
     #expect(skipped.all.map(\.place) == ["question \(longest.ids[0])"])
   }
 
-  /// Half of the weight of the span loss reaches the gradient; without weight it is not computed.
+  /// The span loss is weighted, and without a weight it is not computed.
   @Test func spanWeightIsOptional() throws {
     let model = try QuestionGoldenTests.questionModel()
     let backend = model.store.backend
@@ -94,7 +94,7 @@ struct QuestionLoadingTests {
     #expect(found[0].value == loss[0].value)
   }
 
-  /// Unknown answers and moments teach nothing.
+  /// Unknown answers and moments give no loss and no gradient.
   @Test func hiddenTargets() throws {
     let model = try QuestionGoldenTests.questionModel()
     var batch = try Golden("tvqa").questions()

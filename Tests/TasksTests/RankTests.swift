@@ -5,11 +5,10 @@ import Testing
 
 @testable import Tasks
 
-/// Ranks that share a batch have together the losses and the gradients of one process that has all
-/// of it.
+/// Ranks that share a batch have together the losses and gradients of one process with all of it.
 @Suite("Ranks against one process")
 struct RankTests {
-  /// What an update of one process, or of one of several, comes to.
+  /// The losses and gradients of an update, by one process or by one rank of several.
   private struct Step: Sendable {
     var losses: [Double]
     var gradients: [String: [Float]]
@@ -37,7 +36,7 @@ struct RankTests {
     return Step(losses: ranks.sum(terms.read(on: backend).map { Double($0.value) }), gradients: gradients)
   }
 
-  /// Batches of four, by one process, by two ranks and by four.
+  /// Compares batches of four by one process, two ranks and four ranks.
   private func check<Task: Source>(
     _ make: @escaping @Sendable () throws -> Task, batches: Range<Int> = 0..<2
   ) throws {
@@ -52,7 +51,7 @@ struct RankTests {
         for rank in ranks {
           for (a, b) in paired(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
           #expect(Set(rank.gradients.keys) == Set(whole.gradients.keys))
-          // All ranks have the same, to the last bit.
+          // All ranks have the same gradients bit for bit.
           #expect(rank.gradients == ranks[0].gradients)
         }
         let error = whole.gradients.reduce(0.0) { sum, expected in
@@ -89,7 +88,7 @@ struct RankTests {
     try check { try Self.retrieval(on: .gpu) { _ in } }
   }
 
-  /// Updates of two GPUs and of one that has the whole batch come to the same weights.
+  /// Two GPUs train the same weights as one GPU with the whole batch.
   @Test func trainingOfGPUs() throws {
     let alone = try Self.train(batchSize: 4, SoleCommunicator.shared)
     let ranks = try ThreadRanks.run(2) { try Self.train(batchSize: 2, $0) }
@@ -178,11 +177,11 @@ struct RankTests {
     try check(try PretrainingCorpus.source(objective))
   }
 
-  /// The last batch of an epoch may leave ranks without anything.
+  /// The last batch of an epoch may leave ranks without items.
   @Test func ranksWithoutItems() throws {
     let items = try Self.retrieval { _ in }.loader.itemCount
     let make: @Sendable () throws -> RetrievalSource = { try Self.retrieval { _ in } }
-    // One item is left over for the last batch.
+    // The last batch has a single item.
     let size = items - 1
     let whole = try Self.step(make, number: 1, batchSize: size, SoleCommunicator.shared)
     try #require(size > 1)
@@ -200,15 +199,14 @@ struct RankTests {
         BatchPlan(batchSize: 12 / size, seed: 5, rank: $0, of: size).items(number, of: 100)
       }
       #expect(parts.flatMap(\.items) == whole.items)
-      // An item's own random numbers are the same wherever it is.
+      // An item has the same random numbers on any rank.
       #expect(
         parts.flatMap { part in part.items.indices.map { part.first + $0 } }
           == whole.items.indices.map { whole.first + $0 })
     }
   }
 
-  /// Ranks have as many frames as the others, to half of an item, one item at least, and none is
-  /// left out.
+  /// Ranks get about as many frames each, at least one item, and all items.
   @Test(arguments: [2, 3, 8], [1, 7, 100]) func ranksHaveEqualParts(ranks: Int, longest: Int) throws {
     func size(_ item: Int) -> Int { item * 7919 % longest }
     for number in 0..<20 {
@@ -222,14 +220,14 @@ struct RankTests {
       let total = loads.reduce(0, +)
       for load in loads { #expect(load <= total / ranks + 1 + longest) }
     }
-    // One long video is a part by itself.
+    // One long video makes a part by itself.
     let alone = (0..<3).map {
       BatchPlan(batchSize: 2, seed: 3, rank: $0, of: 3).items(0, of: 6) { $0 == 4 ? 1000 : 10 }.items
     }
     #expect(!alone.contains([]) && alone.contains([4]))
   }
 
-  /// Answers of ranks that divide a split are those of one process, in its order.
+  /// Ranks that divide a split give the answers of one process, in its order.
   @Test func evaluationsAreDivided() throws {
     let alone = try Self.evaluate(SoleCommunicator.shared)
     for size in [2, 3] {

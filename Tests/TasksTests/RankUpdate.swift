@@ -4,21 +4,21 @@ import TestSupport
 
 @testable import Tasks
 
-/// What a rank has after an update of a batch that two share.
+/// A rank's state after an update of a batch that two ranks share.
 struct RankUpdate: @unchecked Sendable {
-  /// The weighted parts of both together.
+  /// The weighted losses of both ranks together, by name.
   let losses: [String: Double]
   let store: ParameterStore
 
-  /// A rank's part of a batch, and the loss of it.
+  /// A rank's part of a batch, with its loss.
   struct Part {
     let store: ParameterStore
-    /// `Source.counts` of the rank's part.
+    /// The `Source.counts` of the rank's part.
     let counts: [Counted: Int]
     let loss: (Tape, BatchShare) throws -> [LossTerm]
   }
 
-  /// Losses and gradients of two ranks, each with its part of a batch.
+  /// Returns the losses and gradients of two ranks, each with its part of a batch.
   static func ofTwo(_ part: @escaping @Sendable (_ rank: Int) throws -> Part) throws -> [RankUpdate] {
     try ThreadRanks.run(2) { ranks in
       let own = try part(ranks.rank)
@@ -34,7 +34,7 @@ struct RankUpdate: @unchecked Sendable {
     }
   }
 
-  /// Half of the videos with their queries for each.
+  /// Gives each rank half of the videos with their queries.
   static func retrieval(
     _ batch: RetrievalBatch, _ options: RetrievalLossOptions,
     model: @escaping @Sendable () throws -> RetrievalModel
@@ -49,7 +49,7 @@ struct RankUpdate: @unchecked Sendable {
     }
   }
 
-  /// Half of the questions, or statements, for each; of a single one the second rank has all.
+  /// Gives each rank half of the questions or statements; a single one goes to the second rank.
   static func answering<Model: AnsweringModel & SendableMetatype>(
     _ batch: QuestionBatch, spanWeight: Float, model: @escaping @Sendable () throws -> Model
   ) throws -> [RankUpdate] {
@@ -62,7 +62,7 @@ struct RankUpdate: @unchecked Sendable {
     }
   }
 
-  /// Half of the videos with their captions for each.
+  /// Gives each rank half of the videos with their captions.
   static func captions(
     _ batch: CaptionBatch, smoothing: Float, model: @escaping @Sendable () throws -> CaptionModel
   ) throws -> [RankUpdate] {
@@ -76,13 +76,13 @@ struct RankUpdate: @unchecked Sendable {
   }
 }
 
-/// The places of a list that one of two ranks has.
+/// Returns the places of a list that one of two ranks has.
 private func half(_ rank: Int, of count: Int) -> Range<Int> {
   rank == 0 ? 0..<count / 2 : count / 2..<count
 }
 
 extension VideoBatch {
-  /// Some of the videos by themselves.
+  /// Returns some of the videos as a batch of their own.
   func part(_ own: Range<Int>) -> VideoBatch {
     let first = lengths[..<own.lowerBound].reduce(0, +)
     let rows = first..<first + lengths[own].reduce(0, +)

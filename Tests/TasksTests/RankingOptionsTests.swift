@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tasks
 
-/// Which negatives count, and when.
+/// The choice of negatives, and when it changes.
 struct RankingOptionsTests {
   private func drawn(
     _ options: RankingOptions, slots: Int, queriesPerSlot: Int = 1, step: UInt64 = 0
@@ -16,8 +16,9 @@ struct RankingOptionsTests {
     ).drawn.map { backend.values(of: $0).map { Int($0) } }
   }
 
-  /// One negative a query among the other videos, one a video among the others' queries, each as
-  /// likely as any other.
+  /// One negative is drawn for each query among the other videos, and one for each video.
+  ///
+  /// A video's negative is a query of another video. All are equally likely.
   @Test func oneIsDrawnOfAll() throws {
     var options = RankingOptions()
     options.useAllNegatives = false
@@ -32,7 +33,7 @@ struct RankingOptionsTests {
     #expect(shared.count == 18 && shared[15...].allSatisfy { (0..<10).contains($0) })
   }
 
-  /// With hard negatives only the pool is drawn from.
+  /// With hard negatives, draws come only from the pool.
   @Test func oneIsDrawnOfThePool() throws {
     var options = RankingOptions()
     (options.useAllNegatives, options.useHardNegatives, options.hardPoolSize) = (false, true, 2)
@@ -47,7 +48,7 @@ struct RankingOptionsTests {
     #expect(try drawn(RankingOptions(), slots: 4) == nil)
   }
 
-  /// The span loss and the stages of hard negatives come in at their updates.
+  /// The span loss and the stages of hard negatives start at their updates.
   @Test func curriculum() {
     var curriculum = RetrievalCurriculum()
     curriculum.spanStart = 10

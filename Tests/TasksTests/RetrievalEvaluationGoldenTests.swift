@@ -67,8 +67,8 @@ struct RetrievalEvaluationGoldenTests {
         for (a, b) in paired(actual, wanted) {
           #expect(abs(a.score - b.score) <= 1e-4 * abs(b.score), "\(task.rawValue) \(query.id)")
         }
-        // Neighbours that differ by less than float32 can tell may swap: each must be there with
-        // its score.
+        // Neighbours that differ by less than float32 resolves may swap. Each must exist with its
+        // score.
         for b in wanted {
           #expect(
             actual.contains {
@@ -80,8 +80,10 @@ struct RetrievalEvaluationGoldenTests {
     }
   }
 
-  /// Recall from our own predictions. Ranks past the last answer are the reference's padding rows,
-  /// some of which it counts as hits; only recall at 100 of single videos reaches them.
+  /// Recall of hero's own predictions equals the reference's, except SVMR at 100.
+  ///
+  /// Ranks beyond the last answer are the reference's padding rows, and it counts some of them as
+  /// hits. Only recall at 100 of single videos reaches them.
   @Test(arguments: ["val", "test"], TestDevice.exact)
   func metrics(_ split: String, device: TestDevice) throws {
     let folder = Golden.folder
@@ -113,7 +115,7 @@ struct RetrievalEvaluationGoldenTests {
     #expect(compared > 100)
   }
 
-  /// A query's answers are the same alone and among others.
+  /// A query has the same answers alone and among others.
   @Test func answersDoNotDependOnTheBatch() throws {
     let together = try results("val")
     let apart = try results("val", queryBatch: 1, videoBatch: 1)

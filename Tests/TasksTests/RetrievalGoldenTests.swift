@@ -33,7 +33,7 @@ struct RetrievalGoldenTests {
     return options
   }
 
-  /// Losses and gradients of one batch.
+  /// Checks the losses and gradients of one batch.
   func check(
     _ name: String, _ checkpoint: String, queriesPerSlot: Int = 1, _ options: RetrievalLossOptions,
     on device: TestDevice = .cpu
@@ -56,8 +56,8 @@ struct RetrievalGoldenTests {
   @Test(arguments: TestDevice.exact)
   func tvr(device: TestDevice) throws { try check("tvr", "tvr", try Self.options(), on: device) }
 
-  /// Two ranks with half of the videos and their queries each have the reference's losses and
-  /// gradients together.
+  /// Two ranks, each with half of the videos and their queries, have the reference's losses and
+  /// gradients.
   @Test func tvrOfTwoRanks() throws {
     let golden = try Golden("tvr")
     let expected = try golden.expected()
@@ -98,7 +98,7 @@ struct RetrievalGoldenTests {
     }
   }
 
-  /// The rows before each sequence's padding.
+  /// Returns the rows before each sequence's padding.
   private func unpadded(_ array: NDArray, _ lengths: [Int], width: Int) -> [Float] {
     let (values, stride) = (array.floats(), array.shape[1] * width)
     return lengths.enumerated().flatMap { values[$0 * stride..<$0 * stride + $1 * width] }
@@ -116,7 +116,7 @@ struct RetrievalGoldenTests {
     try check("msrvtt_video_sub", "msrvtt", options, on: device)
   }
 
-  /// Ten updates: losses and gradient norms on the way, parameters at the end.
+  /// Ten updates have the reference's losses, gradient norms and final parameters.
   @Test(arguments: TestDevice.exact) func adamw(device: TestDevice) throws {
     let folder = Golden.folder + "/expected"
     let record = try JSON.read(path: folder + "/adamw.json")
@@ -160,7 +160,7 @@ struct RetrievalGoldenTests {
     for (name, wanted) in expected {
       guard let parameter = model.store[name] else { continue }
       let error = wanted.distance(to: model.store.values(of: parameter))
-      // Where a gradient is rounding, so are the steps.
+      // Where a gradient is only rounding, so are the steps.
       let chance = (moments[name] ?? []).reduce(0) { $0 + pow(steps.chance($1), 2) }.squareRoot()
       #expect(error <= 1e-4 * wanted.norm + chance, "\(name) after ten updates: off by \(error)")
     }

@@ -7,12 +7,11 @@ import Testing
 
 @testable import Tasks
 
-/// Ranking among encoded videos that lie in memory.
+/// Ranking among encoded videos in memory.
 struct RetrievalIndexTests {
   private let lengths = [4, 2, 7, 1, 5, 3, 9, 2, 6]
 
-  /// What is found does not depend on how many videos are compared with at once, nor on how many
-  /// queries are.
+  /// Results do not depend on how many videos are compared at once, nor on how many queries.
   @Test(arguments: TestDevice.exact) func blocksFindWhatAllAtOnceFind(device: TestDevice) throws {
     let backend = try device.open()
     let model = RetrievalModel(TinyModel.configuration, backend: backend)
@@ -54,7 +53,8 @@ struct RetrievalIndexTests {
     }
   }
 
-  /// Twenty passes, but never so many that processes would have nothing to divide.
+  /// Queries are answered twenty batches at a time, or fewer where processes would lack work to
+  /// divide.
   @Test func queriesTogether() {
     var options = RetrievalEvaluationOptions()
     #expect(options.queriesTogether(of: 10_895) == 650)

@@ -3,12 +3,11 @@ import Model
 
 @testable import Tasks
 
-/// A model of every kind of layer that is small enough to be differentiated by differences, and
-/// videos for it.
+/// A model of every kind of layer, small enough for numeric differentiation, with videos for it.
 enum TinyModel {
   static let featureWidth = 6
 
-  /// 8 wide, 2 heads, 1 + 1 layers, a decoder of 1, no dropout.
+  /// The configuration: width 8, 2 heads, 1 + 1 layers, a decoder of 1 layer, no dropout.
   static let configuration: ModelConfiguration = {
     func part(_ layers: Int, vocabulary: Int? = nil) -> TransformerConfiguration {
       TransformerConfiguration(
@@ -22,7 +21,7 @@ enum TinyModel {
 
   static let lengths = [5, 4, 3]
 
-  /// Frames 3 and 11 belong to no sentence, and one sentence has no frames.
+  /// The sentences: frames 3 and 11 belong to none, and one has no frames.
   static let sequences = [
     SubtitleSequence(frames: [0, 1, 2], tokens: [2, 5, 6, 7]),
     SubtitleSequence(frames: [4], tokens: [2, 8, 9]),
@@ -44,7 +43,7 @@ enum TinyModel {
       sentenceCounts: sentenceCounts)
   }
 
-  /// A query for every place of `slots`; the moments of some are unknown.
+  /// Returns a query for every place of `slots`; the moments of some are unknown.
   static func retrieval(slots: [Int] = [0, 1, 2], queriesPerSlot: Int = 1) -> RetrievalBatch {
     var queries: [[Int32]] = []
     var targets: [FrameSpan] = []
@@ -58,7 +57,8 @@ enum TinyModel {
       videos: videos, queries: queries, slots: slots, queriesPerSlot: queriesPerSlot, targets: targets)
   }
 
-  /// Two questions about the first two videos, with `answers` texts each that end every sentence.
+  /// Returns two questions about the first two videos, each with `answers` texts that end every
+  /// sentence.
   static func questions(answers: Int, spans: Bool) -> QuestionBatch {
     var rows: [Int] = []
     var passes: [Int] = []
@@ -124,7 +124,7 @@ enum TinyModel {
       targets: targets)
   }
 
-  /// Frames 0, 1, 3 of the first video and 0, 2 of the second change places.
+  /// A batch where frames 0, 1, 3 of the first video and 0, 2 of the second change places.
   static var frameOrder: FrameOrderBatch {
     FrameOrderBatch(
       videos: videos, order: [3, 0, 2, 1, 4, 7, 6, 5, 8, 9, 10, 11], places: [3, 0, 1, 7, 5],

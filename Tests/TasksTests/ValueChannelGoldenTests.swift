@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tasks
 
-/// VALUE's answers where a model reads frames with subtitles, frames alone or subtitles alone.
+/// VALUE's answers for frames with subtitles, frames alone and subtitles alone.
 @Suite("Channels against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueChannelGoldenTests {
   static let channels = ["video_sub", "video_only", "sub_only"]
@@ -15,7 +15,7 @@ struct ValueChannelGoldenTests {
     try Golden("\(task).\(channel)", in: try #require(SharedData.valueGolden).path)
   }
 
-  /// Rows of padded [videos, frames, width] that are frames.
+  /// Returns the rows of padded [videos, frames, width] that are frames.
   private func unpadded(_ array: NDArray, _ lengths: [Int]) -> [Float] {
     let (padded, width, values) = (array.shape[1], array.shape[2], array.floats())
     return lengths.enumerated().flatMap { video, length in
@@ -57,7 +57,7 @@ struct ValueChannelGoldenTests {
     expectClose([loss[1].value], try #require(expected["st_ed"]).floats(), "st_ed")
   }
 
-  /// VLEP: two events follow, and no question is asked.
+  /// VLEP has two events to choose from and no question.
   @Test(arguments: TestDevice.exact) func events(device: TestDevice) throws {
     let golden = try golden("vlep", "video_sub")
     let expected = try golden.expected()
@@ -74,7 +74,7 @@ struct ValueChannelGoldenTests {
     expectClose([loss[0].value], try #require(expected["qa"]).floats(), "qa")
   }
 
-  /// VALUE judges statements with the head of questions, which TVQA's file has.
+  /// VALUE judges statements with TVQA's head of questions.
   @Test(arguments: TestDevice.exact, channels) func statements(device: TestDevice, channel: String) throws {
     let golden = try golden("violin", channel)
     let expected = try golden.expected()
@@ -102,7 +102,7 @@ struct ValueChannelGoldenTests {
     return model
   }
 
-  /// VALUE's judgement of a whole split.
+  /// Expects VALUE's judgements of a whole split.
   private func expectJudgement(_ model: StatementModel, _ name: String) throws {
     let path = try #require(SharedData.valueGolden).path + "/violin_val.\(name).json"
     let wanted = try JSON.read(path: path)
@@ -121,7 +121,7 @@ struct ValueChannelGoldenTests {
     try expectJudgement(try Self.statementModel("tvqa"), "tvqa_weights")
   }
 
-  /// HERO's head of statements by VALUE's name for it.
+  /// HERO's head of statements works under VALUE's name for it.
   @Test func judgementsByARenamedHead() throws {
     let folder = try TemporaryFolder()
     let file = try Golden.checkpoint("violin")
@@ -144,7 +144,7 @@ struct ValueChannelGoldenTests {
     try expectCaptions(try golden("tvc", channel), on: device)
   }
 
-  /// A retrieval store's rows as captions of whole videos.
+  /// The rows of a retrieval store serve as captions of whole videos.
   @Test(arguments: TestDevice.exact) func captionsOfWholeVideos(device: TestDevice) throws {
     try expectCaptions(try golden("cap_whole_video", "video_sub"), on: device)
   }

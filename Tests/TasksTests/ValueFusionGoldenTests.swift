@@ -6,8 +6,7 @@ import Testing
 @testable import Model
 @testable import Tasks
 
-/// VALUE's answers of its three fusion models, with the padding of shorter subtitles kept out of
-/// the maximum.
+/// VALUE's answers of its three fusion models, without padding in the maximum over subtitles.
 @Suite("Fusion models against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueFusionGoldenTests {
   static let methods: [SubtitleFusion] = [.add, .concat, .sequence]
@@ -20,8 +19,7 @@ struct ValueFusionGoldenTests {
     try Golden.tensors(try path("\(name).expected.safetensors"))
   }
 
-  /// A fusion model of TVR's weights and VALUE's own; heads that TVR lacks are those of another
-  /// file.
+  /// Returns a fusion model of TVR's weights, VALUE's own weights, and the heads of another file.
   static func model<Model: HeroModel>(
     _ fusion: SubtitleFusion, heads: String? = nil, on device: TestDevice = .cpu
   ) throws -> Model {
@@ -37,7 +35,7 @@ struct ValueFusionGoldenTests {
       missing.remove(name)
     }
     for (name, array) in try Golden.tensors(try path("fusion_\(fusion).own.safetensors")) {
-      // A vocabulary is padded to a multiple of 8.
+      // The vocabulary is padded to a multiple of 8.
       let parameter = try #require(model.store[name], "no parameter \(name)")
       let rest = [Float](repeating: 0, count: parameter.count - array.floats().count)
       try take(name, NDArray(floats: array.floats() + rest, shape: parameter.shape))
@@ -52,8 +50,7 @@ struct ValueFusionGoldenTests {
     return model
   }
 
-  /// Every parameter and no other, but for what nothing here computes (`pad`, the word embedding's
-  /// second name).
+  /// The parameters are exactly VALUE's, except `pad` and the word embedding's second name.
   @Test(arguments: methods) func names(fusion: SubtitleFusion) throws {
     let model: RetrievalModel = try Self.model(fusion)
     let listed = try #require(try JSON.read(path: Self.path("fusion_\(fusion).names.json")).object)
@@ -105,7 +102,7 @@ struct ValueFusionGoldenTests {
       model.store, try JSON.read(path: Self.path("fusion_\(fusion)_unpadded.grad_norms.json")))
   }
 
-  /// What goes into the temporal transformer; of a sequence model frames, then sentences.
+  /// Expects the temporal transformer's input; for a sequence model, frames and then sentences.
   private func expectFused(
     _ fused: [Float], _ expected: [String: NDArray], _ videos: VideoInput, _ batch: RetrievalBatch
   ) throws {
@@ -119,7 +116,7 @@ struct ValueFusionGoldenTests {
       "fused_frames")
   }
 
-  /// Rows of padded [videos, frames, width] that are frames.
+  /// Returns the rows of padded [videos, frames, width] that are frames.
   private static func unpadded(_ array: NDArray, _ lengths: [Int]) -> [Float] {
     let (padded, width, values) = (array.shape[1], array.shape[2], array.floats())
     return lengths.enumerated().flatMap { video, length in
@@ -127,7 +124,7 @@ struct ValueFusionGoldenTests {
     }
   }
 
-  /// One made-up sentence a video.
+  /// Each video has one made-up sentence.
   @Test(arguments: TestDevice.exact, methods) func videoOnly(device: TestDevice, fusion: SubtitleFusion)
     throws
   {
@@ -166,7 +163,7 @@ struct ValueFusionGoldenTests {
     expectClose([loss[1].value], try #require(expected["st_ed"]).floats(), "st_ed")
   }
 
-  /// Logits [questions, rows, 2] of as many rows as the questions have.
+  /// Expects span logits [questions, rows, 2], with as many rows as the questions have.
   private func expectSpans(_ spans: [Float], _ expected: [String: NDArray], _ input: QuestionInput) throws {
     let padded = try #require(expected["span_logits"])
     let (rows, values) = (padded.shape[1], padded.floats())

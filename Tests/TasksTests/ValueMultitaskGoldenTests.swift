@@ -7,8 +7,7 @@ import Testing
 
 @testable import Tasks
 
-/// VALUE's answers of one model of many tasks: TVR's weights with the heads of questions and
-/// captions.
+/// VALUE's answers of one model for many tasks: TVR's weights with heads of questions and captions.
 @Suite("One model of many tasks against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueMultitaskGoldenTests {
   /// The models of all families on one trunk.
@@ -37,8 +36,8 @@ struct ValueMultitaskGoldenTests {
         }
       }
       #expect(missing.isEmpty)
-      // The small set of the reference's answers clears weights that TVR alone does not read, and
-      // has the values of its heads in a file; the whole set has none to put back.
+      // The small set of the reference's answers clears weights that TVR alone does not read. It
+      // keeps the values of its heads in a file; the whole set needs no such file.
       let words = store.parameters.filter { $0.name.contains(".lm_head.") }
       try #require(!words.isEmpty)
       guard words.allSatisfy({ store.values(of: $0).allSatisfy { $0 == 0 } }) else { return }
@@ -60,7 +59,7 @@ struct ValueMultitaskGoldenTests {
     try Golden("\(task).video_sub", in: try Self.path(""))
   }
 
-  /// The gradients that a task's batch leaves, and no others.
+  /// Expects the gradients that a task's batch leaves, and no others.
   private func expectNorms(_ models: Models, _ task: String) throws {
     let norms = try #require(try JSON.read(path: Self.path("multitask.grad_norms.json"))[task])
     try expectGradientNorms(models.store, norms)
@@ -72,7 +71,7 @@ struct ValueMultitaskGoldenTests {
     models.store.clearGradients()
   }
 
-  /// Every parameter has VALUE's name, shape and values, and there is no other.
+  /// The parameters have exactly VALUE's names, shapes and values.
   @Test func names() throws {
     let models = try Models()
     let listed = try #require(try JSON.read(path: Self.path("multitask.names.json")).object)
@@ -81,7 +80,7 @@ struct ValueMultitaskGoldenTests {
     for parameter in models.store.parameters {
       let row = try #require(listed[parameter.name])
       #expect(row["shape"]?.array?.compactMap(\.int) == parameter.shape, "\(parameter.name)")
-      // Of what no task reads, and of rows that none reads, the small set has zeros.
+      // The small set has zeros in arrays and rows that no task reads.
       guard row["tasks"]?.array?.isEmpty == false, !parameter.name.hasSuffix("position_embeddings.weight")
       else { continue }
       let values = models.store.values(of: parameter).map { Double($0) }
@@ -91,8 +90,7 @@ struct ValueMultitaskGoldenTests {
     }
   }
 
-  /// A checkpoint of all tasks is one of each task alone: its parts have the names that evaluation
-  /// looks for.
+  /// A checkpoint of all tasks loads for each task alone, by the names that evaluation looks for.
   @Test func aCheckpointServesEveryTask() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("all.safetensors")
@@ -107,7 +105,7 @@ struct ValueMultitaskGoldenTests {
     for model in alone {
       #expect(try model.store.load(file).missing.isEmpty, "\(type(of: model))")
     }
-    // VALUE's file has a buffer of the caption loss besides, which nothing misses.
+    // VALUE's file also has a buffer of the caption loss, which nothing needs.
     let together = try Models()
     #expect(try together.store.load(file).unused.isEmpty)
   }
@@ -168,7 +166,7 @@ struct ValueMultitaskGoldenTests {
     try expectNorms(models, "videoCap")
   }
 
-  /// Tasks that come one after another in a step add their gradients up, as accumulation does.
+  /// Successive tasks in a step add up their gradients, as accumulation does.
   @Test func gradientsOfSeveralTasksAddUp() throws {
     let models = try Models()
     let (backend, weight) = (models.store.backend, try QuestionGoldenTests.spanWeight())

@@ -6,10 +6,10 @@ import Testing
 
 @testable import Tasks
 
-/// VALUE's answers of two ranks that share a batch, which have its losses and gradients together.
+/// VALUE's losses and gradients of a batch that two ranks share.
 @Suite("Two ranks against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueRankGoldenTests {
-  /// Two ranks share no GPU, but every one of them has an emulated one.
+  /// The CPU, and GPUs only if emulated, since two ranks cannot share a GPU.
   static let devices = TestDevice.exact.filter { $0 == .cpu || TestGPU.isEmulated }
   static let channels = ["video_sub", "video_only", "sub_only"]
 
@@ -21,7 +21,7 @@ struct ValueRankGoldenTests {
     try Golden("\(task).\(channel)", in: try path(""))
   }
 
-  /// Every rank has the losses of the whole; one that is not listed has no part here.
+  /// Expects every rank to have the whole batch's losses in `names`.
   private func expect(
     _ ranks: [RankUpdate], _ expected: [String: NDArray], _ names: [String], weights: [String: Float] = [:],
     sourceLocation: SourceLocation = #_sourceLocation
@@ -29,7 +29,7 @@ struct ValueRankGoldenTests {
     for rank in ranks {
       for name in names {
         let wanted = try #require(expected[name], sourceLocation: sourceLocation).floats()
-        // Of words there is a loss each, of all else their mean.
+        // Words have a loss each; everything else has a mean.
         let mean = wanted.reduce(0.0) { $0 + Double($1) } / Double(wanted.count)
         expectClose(
           [Float(try #require(rank.losses[name], sourceLocation: sourceLocation))],
@@ -97,7 +97,7 @@ struct ValueRankGoldenTests {
     Float(try #require(try JSON.read(path: path("options.json"))["caption_label_smoothing"]?.double))
   }
 
-  /// A split of statements that two ranks judge, each some batches of it.
+  /// Two ranks judge a split of statements, some batches each.
   @Test func judgements() throws {
     let wanted = try JSON.read(path: Self.path("violin_val.tvqa_weights.json"))
     let answers = try #require(wanted["answers"]?.object)

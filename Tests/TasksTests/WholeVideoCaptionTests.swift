@@ -8,7 +8,7 @@ import Testing
 
 @testable import Tasks
 
-/// VALUE's answers, where they are there.
+/// VALUE's answers, if there are any.
 private enum WholeVideoGolden {
   static let name = "cap_whole_video.video_sub"
   static let folder: String? = SharedData.valueGolden.map(\.path).flatMap { folder in
@@ -16,7 +16,7 @@ private enum WholeVideoGolden {
   }
 }
 
-/// Retrieval's queries as captions of whole videos, as VALUE trains its captioners.
+/// Retrieval queries serve as captions of whole videos, as VALUE trains its captioners.
 @Suite("Captions of whole videos against VALUE", .enabled(if: WholeVideoGolden.folder != nil))
 struct WholeVideoCaptionTests {
   @Test(arguments: TestDevice.exact) func queriesAsCaptions(device: TestDevice) throws {
@@ -44,7 +44,7 @@ struct WholeVideoCaptionTests {
     expectClose(backend.values(of: losses), try #require(expected["loss"]).floats(), "loss of each word")
   }
 
-  /// A number of captions a video says that items are videos, with all of theirs at most.
+  /// With a number of captions a video, items are videos with at most that many captions.
   @Test func videosAsItems() throws {
     let model = try CaptionGoldenTests.model(on: .cpu)
     let store = try CaptionStore(path: GoldenStores.path("db/txt_db/tvr_train.db"))

@@ -1,30 +1,29 @@
 import Foundation
 
-/// What a run of Adam ends with, and what another that differs by rounding alone may end with.
+/// The result of a run of Adam, and its comparison with a run that differs by rounding alone.
 ///
-/// An update moves a weight by η·m/(√v + ε), as far for a small gradient as for a large one. Where
-/// a gradient is rounding alone, as of a number that is added to all of a softmax's scores, its
-/// sign is chance, and the steps go where chance leads. Gradients that are off by δ move a step by
-/// 2·η·δ/(√v + ε) at most, and never by more than 2·η. So a weight is held to what its own gradient
-/// allows: one that has a gradient far above rounding to `tolerance`, as all others were.
+/// An update moves a weight by η·m/(√v + ε), as far for a small gradient as for a large one. Some
+/// gradients are rounding alone, as that of a number that is added to all of a softmax's scores.
+/// Their signs are chance, and so are the steps. Gradients that are off by δ move a step by at most
+/// 2·η·δ/(√v + ε), and never by more than 2·η. So a weight may differ by what its own gradient
+/// allows: by `tolerance` where the gradient is far above rounding.
 public struct AdamRun: Sendable {
-  /// By parameter: the weights, and the exponential means of the gradients and of their squares.
+  /// The weights, by the names of parameters.
   public var weights: [String: [Float]]
-  /// Exponential means of the gradients.
+  /// The exponential means of the gradients, by the names of parameters.
   public var first: [String: [Float]]
-  /// Exponential means of the gradients' squares.
+  /// The exponential means of the gradients' squares, by the names of parameters.
   public var second: [String: [Float]]
 
-  /// Values by the names of parameters, the same in all three.
+  /// Makes a run's result from values by the names of parameters, the same names in all three.
   public init(weights: [String: [Float]], first: [String: [Float]], second: [String: [Float]]) {
     (self.weights, self.first, self.second) = (weights, first, second)
   }
 
-  /// What weights differ by whose gradients are well above rounding.
+  /// The largest difference of weights whose gradients are well above rounding.
   private static let tolerance = 1e-5
 
-  /// What this run has otherwise than rounding could make it of the other; nothing where they are
-  /// the same.
+  /// Returns how this run differs from the other beyond rounding; empty where they agree.
   /// - Parameters:
   ///   - updates: of each.
   ///   - learningRate: the largest of an update.
@@ -48,7 +47,7 @@ public struct AdamRun: Sendable {
       }
       if !(worst <= 1) { list.append("\(name) by \(worst) times what rounding allows") }
     }
-    // The gradients themselves, of which no step is made.
+    // The mean gradients themselves are compared, before any step is made of them.
     if !(error.squareRoot() <= 1e-3 * norm.squareRoot()) {
       list.append("the mean gradient by \((error / norm).squareRoot()) of its norm")
     }
@@ -56,12 +55,12 @@ public struct AdamRun: Sendable {
   }
 }
 
-/// How far Adam's steps may go by chance, of a run with these second moments.
+/// The bounds on how far chance may move Adam's steps, by a run's second moments.
 public struct AdamSteps: Sendable {
   private let whole, length, noise, epsilon: Double
 
-  /// What sums of gradients in another order differ by at most, of the norm of all of them: some
-  /// units of float32.
+  /// The largest difference of gradients summed in another order, relative to the norm of them all:
+  /// some units of float32.
   private static let rounding = 0x1p-21
 
   /// - Parameters:

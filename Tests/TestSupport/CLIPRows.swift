@@ -1,6 +1,6 @@
 import Formats
 
-/// What PyTorch computes with the small CLIPs of the fixtures.
+/// The rows that PyTorch computes with the fixtures' small CLIPs.
 public struct CLIPRows {
   /// The fixtures' folders.
   public static let models = ["openclip", "openclip-quick", "huggingface"]
@@ -20,10 +20,10 @@ public struct CLIPRows {
     side = json["side"]?.int ?? 0
   }
 
-  /// The folder of a fixture's weights.
+  /// Returns the folder of a fixture's weights.
   public static func path(_ model: String) -> String { Fixtures.path("CLIP/\(model)") }
 
-  /// Rows of unit length, end to end.
+  /// Returns a tower's rows of unit length, end to end.
   /// - Parameter tower: `image` or `text`.
   public func rows(_ model: String, _ tower: String) -> [Float] {
     (json[model]?[tower]?.array ?? []).flatMap { ($0.array ?? []).map { Float($0.double ?? .nan) } }

@@ -1,6 +1,7 @@
 import Formats
 
-/// What PyTorch computes with the small residual CLIP of the fixtures, and of texts' tokens.
+/// The rows that PyTorch computes with the fixtures' small residual CLIP, and the states of texts'
+/// tokens.
 public struct CLIPStates {
   /// The texts whose states PyTorch computed.
   public let texts: [String]
@@ -8,7 +9,7 @@ public struct CLIPStates {
   public let side: Int
   /// Three pictures' bytes, end to end.
   public let pictures: [UInt8]
-  /// Their rows, end to end, not brought to unit length.
+  /// The pictures' rows, end to end, not normalized.
   public let image: [Float]
   private let json: JSON
 
@@ -30,7 +31,8 @@ public struct CLIPStates {
     (rows?.array ?? []).flatMap { ($0.array ?? []).map { Float($0.double ?? .nan) } }
   }
 
-  /// Of each text: every token's state, end to end, and the projected state of the last.
+  /// Returns every token's state of each text, end to end, and the projected state of the last
+  /// token.
   /// - Parameter model: `states` of the residual one, `quick` of `openclip-quick`.
   public func states(_ model: String) -> [(tokens: [Float], pooled: [Float])] {
     (json[model]?.array ?? []).map { text in
@@ -44,7 +46,7 @@ public struct CLIPStates {
 
 /// Pictures of a fixture that are made of squares of one colour.
 public enum Squares {
-  /// The bytes of all pictures, red, green and blue, row by row.
+  /// Returns the bytes of all pictures, red, green and blue, row by row.
   /// - Parameter json: `pictures`, a colour for each square, `side` and `square` in pixels.
   public static func pixels(_ json: JSON) -> [UInt8] {
     let coarse = (json["pictures"]?.array ?? []).compactMap { $0.int.map { UInt8($0) } }

@@ -1,30 +1,33 @@
 import Engine
 import Foundation
 
-/// What a pass in float32 chose where losses have no slope of their own: the best of a video's
-/// frames, the order of negatives, whether a hinge is open.
+/// The choices of a pass in float32 where losses have no slope of their own.
+///
+/// They are the best of a video's frames, the order of negatives and whether a hinge is open.
 public final class Choices: @unchecked Sendable {
   fileprivate var maxima: [(values: [Float], places: [Int32])] = []
   fileprivate var rankings: [[Float]] = []
 
-  /// No choice yet.
+  /// Makes an empty list of choices.
   public init() {}
 }
 
-/// A backend that writes down what is chosen, or chooses as was written down.
+/// A backend that records choices, or repeats recorded ones.
 ///
-/// Two passes that round differently choose differently where two of the things to choose from are
-/// near one another, and their gradients then go to different places. With the choices of one pass
-/// the other's losses and gradients are continuous in what rounds; `gaps` tells how near those were
-/// that it would have chosen otherwise.
+/// Two passes that round differently choose differently between nearly equal values, and their
+/// gradients then go to different places. With the choices of one pass, the other's losses and
+/// gradients are continuous in the rounding. `gaps` tells how near the values were where it would
+/// have chosen otherwise.
 public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
   private let choices: Choices
   private let isFollowing: Bool
   private var (maxima, rankings) = (0, 0)
-  /// Of each choice that this pass alone makes differently: by how much what was chosen was better,
-  /// in the units of the largest of the values that it was chosen from.
+  /// The gap of each choice that this pass alone would make differently.
+  ///
+  /// A gap is the lead of the recorded choice by the recorded values, relative to the largest of
+  /// them.
   public private(set) var gaps: [Float] = []
-  /// Choices in all.
+  /// The number of all choices.
   public private(set) var count = 0
 
   /// - Parameter following: choose as another pass has, else write down what is chosen.
@@ -93,7 +96,7 @@ public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
   }
 }
 
-/// Both ranking losses of one pass's scores with another's choices.
+/// Both ranking losses of one pass's scores by another pass's choices.
 private struct RankingPass {
   let input: RankingInput
   let slots: [Int]

@@ -1,7 +1,7 @@
 import Engine
 
 extension ParameterStore {
-  /// The norm of all gradients together.
+  /// Returns the norm of all gradients together.
   public func gradientNorm() -> Double {
     let squares = backend.makeSums()
     addGradientSquares(to: squares, at: 0)

@@ -1,12 +1,12 @@
 import Engine
 
 extension Segments {
-  /// Segments for reckoning on the host, before there is a device.
+  /// Makes segments for computing on the host, before there is a device.
   public convenience init(lengths: some Sequence<Int>) {
     self.init(lengths: lengths, on: hostBackend)
   }
 
-  /// The same on another device.
+  /// Returns the same segments on another device.
   public func on(_ backend: any Backend) -> Segments { Segments(lengths: lengths, on: backend) }
 }
 

@@ -10,8 +10,10 @@ public enum KernelSets {
     return sets.prefix(Int(count)).compactMap { $0?.pointee }
   }
 
-  /// Those, and the one for AMX where the processor has none: its tile instructions are done in C,
-  /// compiled so and as the program has them.
+  /// All kernel sets, and that for AMX where the processor lacks it.
+  ///
+  /// Its tile instructions run in C, both compiled as C functions and trapped in the program's own
+  /// kernels.
   public static var multiplying: [hero_kernels] {
     all + [hero_tiles_emulated(), hero_tiles_trapped()].compactMap { $0?.pointee }
   }

@@ -1,22 +1,24 @@
 import Foundation
 import Testing
 
-/// Runs tests on threads of their own: those of a suite that mostly waits for other programs leave
-/// the threads that Swift has, one for each core, to tests that compute.
+/// A trait that runs tests on threads of their own.
+///
+/// Swift has one thread for each core. A suite that mostly waits for other programs leaves these to
+/// tests that compute.
 ///
 ///     @Suite(.ownThreads) struct FlagTests { … }
 public struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
-  /// Whether each test of a suite runs there.
+  /// Whether the trait applies to each test of a suite.
   public var isRecursive: Bool { true }
 
-  /// Runs a test.
+  /// Runs a test on those threads.
   public func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     try await withTaskExecutorPreference(Executor.shared) { try await function() }
   }
 
-  /// Twice as many threads as cores.
+  /// An executor with twice as many threads as cores.
   private final class Executor: TaskExecutor {
     static let shared = Executor()
 
@@ -32,6 +34,6 @@ public struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == OwnThreads {
-  /// Runs the tests on threads that wait at nobody's cost.
+  /// The trait that runs tests on threads of their own.
   public static var ownThreads: OwnThreads { OwnThreads() }
 }

@@ -1,10 +1,9 @@
 import Foundation
 import Synchronization
 
-/// Where the tests find the reference's answers and the real data that the repository does not
-/// hold.
+/// The places of the reference's answers and of real data that the repository does not hold.
 public enum SharedData {
-  /// The root of the checkout, from this file's own place.
+  /// The root of the checkout, found by this file's own path.
   public static let repository = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -13,22 +12,25 @@ public enum SharedData {
     ProcessInfo.processInfo.environment["HERO_SHARED_DIR"].map { URL(fileURLWithPath: $0) }
       ?? repository.deletingLastPathComponent().appendingPathComponent("shared"))
 
-  /// The reference's answers: `HERO_GOLDEN_DIR` if set, else `../shared/golden`, else the small set
-  /// that the repository holds (`Tests/Fixtures/golden`). They are always there, so that no test
-  /// against them is ever skipped.
+  /// The folder of the reference's answers.
+  ///
+  /// It is `HERO_GOLDEN_DIR` if set, else `../shared/golden`, else the small set that the
+  /// repository holds (`Tests/Fixtures/golden`). One is always there, so that no test against it is
+  /// skipped.
   public static let golden: URL =
     ProcessInfo.processInfo.environment["HERO_GOLDEN_DIR"].map { URL(fileURLWithPath: $0) }
     ?? existing(root?.appendingPathComponent("golden")) ?? unpacked("golden")
 
-  /// VALUE's answers on the same corpus: `HERO_VALUE_GOLDEN_DIR` if set, else
-  /// `../shared/golden-value`, else the small set that the repository holds. Nil where
-  /// `HERO_GOLDEN_DIR` names another corpus and nothing says where its are.
+  /// The folder of VALUE's answers on the same corpus.
+  ///
+  /// It is `HERO_VALUE_GOLDEN_DIR` if set, else `../shared/golden-value`, else the small set that
+  /// the repository holds. It is nil if only `HERO_GOLDEN_DIR` is set, to another corpus.
   public static let valueGolden: URL? =
     ProcessInfo.processInfo.environment["HERO_VALUE_GOLDEN_DIR"].map { URL(fileURLWithPath: $0) }
     ?? (ProcessInfo.processInfo.environment["HERO_GOLDEN_DIR"] != nil
       ? nil : existing(root?.appendingPathComponent("golden-value")) ?? unpacked("value"))
 
-  /// Unpacks a small set into a folder that goes with the process.
+  /// Unpacks a small set into a folder that is removed when the process ends.
   private static func unpacked(_ name: String) -> URL {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("hero-\(name)-\(ProcessInfo.processInfo.processIdentifier)")
@@ -51,7 +53,7 @@ public enum SharedData {
 
   private static let leftovers = Mutex<[String]>([])
 
-  /// Annotations, tokenizer and captions that others published; never part of the repository.
+  /// The folder of published annotations, tokenizer and captions, which the repository never holds.
   public static let real: URL? = existing(root?.appendingPathComponent("real"))
 
   private static func existing(_ url: URL?) -> URL? {

@@ -1,7 +1,7 @@
 import Foundation
 
 extension TemporaryFolder {
-  /// Writes a file, in folders that are made for it, and gives its path.
+  /// Writes a file, makes its folders and returns its path.
   public func file(_ name: String, _ text: String) throws -> String {
     let url = URL(fileURLWithPath: path(name))
     try FileManager.default.createDirectory(

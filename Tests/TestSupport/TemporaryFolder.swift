@@ -13,14 +13,14 @@ public final class TemporaryFolder: Sendable {
     root = url.path
   }
 
-  /// Copies `other`.
+  /// Makes a folder with a copy of what `other` holds.
   public init(copying other: TemporaryFolder) throws {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("hero-test-\(UUID().uuidString)")
     try FileManager.default.copyItem(atPath: other.root, toPath: url.path)
     root = url.path
   }
 
-  /// Removes the folder when the process ends: static values never go.
+  /// Removes the folder when the process ends, since static values are never freed.
   public func removeAtExit() { Self.lasting.withLock { $0.append(root) } }
 
   private static let lasting: Mutex<[String]> = {
@@ -34,6 +34,6 @@ public final class TemporaryFolder: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
-  /// The path of `name` inside.
+  /// Returns the path of `name` in the folder.
   public func path(_ name: String) -> String { root + "/" + name }
 }

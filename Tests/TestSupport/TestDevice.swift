@@ -2,17 +2,17 @@ import CUDAEmulation
 import Engine
 import Foundation
 
-/// The devices that models are held against the reference on.
+/// The devices on which models are compared with the reference.
 public enum TestDevice: String, CaseIterable, Sendable {
   case cpu
   case gpu
-  /// The same, computing in bfloat16.
+  /// The CPU, computing in bfloat16.
   case cpuBF16
   case gpuBF16
 
-  /// Those that compute in float32.
+  /// The devices that compute in float32.
   public static let exact = TestGPU.isLeftOut ? [cpu] : [cpu, gpu]
-  /// Those that compute in bfloat16.
+  /// The devices that compute in bfloat16.
   public static let half = TestGPU.isLeftOut ? [cpuBF16] : [cpuBF16, gpuBF16]
 
   /// Opens the device; each call opens another.
@@ -32,11 +32,12 @@ public enum TestGPU {
   private static let choice = ProcessInfo.processInfo.environment["HERO_TEST_GPU"]
   /// Whether the GPU is the tests' own emulation.
   public static let isEmulated = choice != "real"
-  /// With `HERO_TEST_GPU=none` models are tested on the CPU only: where the processor is emulated,
-  /// a GPU emulated by it takes hours.
+  /// Whether models are tested on the CPU only, by `HERO_TEST_GPU=none`.
+  ///
+  /// Where the processor itself is emulated, an emulated GPU takes hours.
   static let isLeftOut = choice == "none"
 
-  /// The emulated GPU, or the machine's first where `HERO_TEST_GPU=real`.
+  /// Opens the emulated GPU, or the machine's first where `HERO_TEST_GPU=real`.
   public static func open(_ precision: Precision = .fp32) throws -> CUDABackend {
     guard !isEmulated else { return try CUDABackend(hero_cuda_emulation().pointee, precision: precision) }
     let device = try Device.open("cuda", precision: precision)

@@ -33,7 +33,8 @@ public enum ThreadRanks {
       condition.unlock()
     }
 
-    /// A rank that failed leaves the others waiting for ever: its error is enough.
+    /// Waits for all results, or for a failure alone: a failed rank leaves the others waiting for
+    /// ever.
     func wait() -> [Result<Value, any Error>] {
       condition.lock()
       defer { condition.unlock() }
@@ -48,7 +49,7 @@ public enum ThreadRanks {
     }
   }
 
-  /// Collectives that some of the ranks have begun.
+  /// The collectives that some of the ranks have begun.
   private final class Job: @unchecked Sendable {
     let size: Int
     private let lock = NSLock()
@@ -124,7 +125,7 @@ public enum ThreadRanks {
   private final class Rank: Communicator, @unchecked Sendable {
     let rank: Int
     private let job: Job
-    /// Collectives begun on each channel. One thread begins those of a channel.
+    /// The number of collectives begun on each channel, by one thread for a channel.
     private var begun: [Channel: Int] = [:]
 
     init(rank: Int, job: Job) { (self.rank, self.job) = (rank, job) }

@@ -2,11 +2,11 @@ import Foundation
 
 import Formats
 
-/// Checkpoints as PyTorch's `save` makes them, from pickles that are put together here.
+/// A checkpoint as PyTorch's `save` writes it, from a pickle that a test puts together.
 public struct TorchFile {
   /// The pickle of what was saved, without `STOP`.
   public var root: [UInt8]
-  /// Elements of the storages, by their keys.
+  /// The elements of the storages, by their keys.
   public var storages: [String: [Float]] = [:]
 
   /// Writes the zip of PyTorch 1.6 and later.
@@ -18,7 +18,7 @@ public struct TorchFile {
     try AtomicFile.write(ZipWriter.archive(entries, compress: false), to: path)
   }
 
-  /// A state dict whose array number n is full of n + 1, and its storages.
+  /// Makes a state dict whose array number n is full of n + 1, and its storages.
   public init(state names: [String], width: Int = 2) {
     let values = names.enumerated().map { (key: $1, value: Self.tensor("\($0)", [width])) }
     root = Self.dictionary(values)
@@ -32,32 +32,32 @@ public struct TorchFile {
 
   // MARK: Pickles
 
-  /// A pickled text.
+  /// Returns a pickled text.
   public static func text(_ text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     return [0x58] + withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { Array($0) } + bytes
   }
 
-  /// A pickled whole number.
+  /// Returns a pickled whole number.
   public static func number(_ number: Int) -> [UInt8] { Array("I\(number)\n".utf8) }
 
-  /// A pickled tuple of pickled items.
+  /// Returns a pickled tuple of pickled items.
   public static func tuple(_ items: [[UInt8]]) -> [UInt8] { [0x28] + items.flatMap { $0 } + [0x74] }
 
-  /// A pickled dictionary of pickled values.
+  /// Returns a pickled dictionary of pickled values.
   public static func dictionary(_ entries: [(key: String, value: [UInt8])]) -> [UInt8] {
     [0x7d, 0x28] + entries.flatMap { text($0.key) + $0.value } + [0x75]
   }
 
-  /// A pickled reference to a global of a module.
+  /// Returns a pickled reference to a global of a module.
   public static func name(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
 
-  /// A pickled call of a global with pickled arguments.
+  /// Returns a pickled call of a global with pickled arguments.
   public static func call(_ module: String, _ function: String, _ arguments: [[UInt8]]) -> [UInt8] {
     name(module, function) + tuple(arguments) + [0x52]
   }
 
-  /// A pickled persistent reference to a storage in the archive.
+  /// Returns a pickled persistent reference to a storage in the archive.
   public static func storage(_ key: String, _ type: String, count: Int) -> [UInt8] {
     tuple([text("storage"), name("torch", type), text(key), text("cpu"), number(count)]) + [0x51]
   }
@@ -87,7 +87,7 @@ public struct TorchFile {
     ]
   }
 
-  /// A tensor of a class of its own, as torch pickles it.
+  /// Returns a pickled tensor of a class of its own, as torch writes it.
   public static func typed(_ key: String, _ shape: [Int]) -> [UInt8] {
     call(
       "torch._tensor", "_rebuild_from_type_v2",

@@ -3,10 +3,10 @@ import Formats
 import Foundation
 import Metrics
 
-// What the program reads and writes piece by piece, whole.
+// Reads and writes whole what the program handles piece by piece.
 
 extension NDArray {
-  /// An array of 64-bit integers; `int64s.count` must be the product of `shape`.
+  /// Makes an array of 64-bit integers; `int64s.count` must be the product of `shape`.
   public init(int64s: [Int64], shape: [Int]) {
     do {
       try self.init(shape: shape, type: .int64, bytes: int64s.withUnsafeBytes { [UInt8]($0) })
@@ -17,7 +17,7 @@ extension NDArray {
 }
 
 extension Safetensors {
-  /// All tensors of the file at `path`, in the file's order, and its notes.
+  /// Reads all tensors of the file at `path`, in the file's order, and its notes.
   public static func read(
     path: String
   ) throws -> (tensors: [(name: String, array: NDArray)], metadata: [String: String]) {
@@ -37,13 +37,13 @@ extension Safetensors {
 }
 
 extension WeightFile {
-  /// The model's parameters, in the file's order, by their own names.
+  /// Reads the model's parameters, in the file's order, by their own names.
   public func arrays() throws -> [(name: String, array: NDArray)] {
     try names.compactMap { name in try array(name).map { (name, $0) } }
   }
 }
 
-/// Every entry of an LMDB store in the order of its keys, as liblmdb itself gives them.
+/// Reads every entry of an LMDB store in the order of its keys, by liblmdb itself.
 public func storeEntries(_ folder: String) throws -> [(key: String, value: [UInt8])] {
   func check(_ code: Int32) throws {
     if code != 0 { throw DataError(String(cString: mdb_strerror(code)), file: folder) }

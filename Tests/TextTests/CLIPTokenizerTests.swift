@@ -11,7 +11,7 @@ import Testing
     try JSONLines.read(path: path) { line, row in
       let text = try #require(row["text"]?.string)
       rows += 1
-      // ftfy's repair of mojibake is not made.
+      // The tokenizer does not repair mojibake, as ftfy does.
       if text == "schÃ¶n" { return }
       let ids = try #require(row["ids"]?.array).map { Int32(try #require($0.int)) }
       #expect(tokenizer.encode(text) == ids, "line \(line): \(text)")
@@ -26,7 +26,7 @@ import Testing
     #expect(Int(tokenizer.end) == tokenizer.vocabularySize - 1 && tokenizer.start == tokenizer.end - 1)
   }
 
-  /// CLIP's own merges are others' work: `HERO_CLIP_VOCABULARY` names them.
+  /// On real text the tokenizer matches with CLIP's own merges, which `HERO_CLIP_VOCABULARY` names.
   @Test(
     .enabled(
       if: SharedData.real != nil && ProcessInfo.processInfo.environment["HERO_CLIP_VOCABULARY"] != nil,

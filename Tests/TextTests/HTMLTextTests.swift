@@ -2,7 +2,7 @@ import Testing
 
 @testable import Text
 
-/// `html.unescape` of Python, example by example.
+/// The results of Python's `html.unescape`, example by example.
 @Suite struct HTMLTextTests {
   @Test(arguments: [
     ("no reference", "no reference"), ("a &amp; b &quot;c&quot;", "a & b \"c\""), ("&ampamp;", "&amp;"),

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Text
 
-/// Where a tokenizer is looked for when a file says where it lay.
+/// The search for a tokenizer whose folder a file notes.
 @Suite struct TokenizerFolderTests {
   private func makeTokenizer(_ folder: TemporaryFolder, at name: String) throws {
     try FileManager.default.createDirectory(atPath: folder.path(name), withIntermediateDirectories: true)
@@ -34,7 +34,7 @@ import Testing
     #expect(found.hasSuffix(place) && TokenizerFiles.areIn(found))
   }
 
-  /// A folder of that name with weights alone is not it.
+  /// A folder of the noted name without a tokenizer's files is passed over.
   @Test func aFolderWithoutTheFilesIsPassedOver() throws {
     let folder = try TemporaryFolder()
     try FileManager.default.createDirectory(

@@ -21,7 +21,7 @@ import Testing
     return "{\(entries.joined(separator: ", "))}"
   }
 
-  /// A tokenizer folder with the given files; nil leaves one out.
+  /// Runs `body` on a tokenizer folder with the given files; nil leaves one out.
   private func withFolder<Result>(
     vocabulary: String? = vocabulary(), merges: String? = merges, _ body: (String) throws -> Result
   ) throws -> Result {
@@ -46,7 +46,8 @@ import Testing
     #expect(tokenizer.decode([-1, 99_999]) == "<unk><unk>")
   }
 
-  /// `added_tokens.json` may hold what HERO knows by name; other tokens are told and left out.
+  /// Tokens of `added_tokens.json` that HERO knows by name are taken, and others are reported and
+  /// skipped.
   @Test func addedTokensAreTakenOrTold() throws {
     let notices = NoticeLog.shared
     try withFolder(vocabulary: Self.vocabulary(without: "<mask>")) { folder in
@@ -66,8 +67,8 @@ import Testing
     }
   }
 
-  /// A `tokenizer.json` beside the two files says the same, or is refused; one of another kind is
-  /// told.
+  /// A `tokenizer.json` that contradicts the two files is refused, and one of another kind is
+  /// reported.
   @Test func twoTokenizersInOneFolderAreRefused() throws {
     let notices = NoticeLog.shared
     func fast(_ vocabulary: String, _ merges: String = #"["a b", "ab c", "\u0120 ab"]"#) -> String {
@@ -116,7 +117,8 @@ import Testing
     #expect(tokenizer.tokens.count == 14 + 251)
   }
 
-  /// With the version line and without, with every kind of line end, the last line with none.
+  /// Every merge is read, with or without the version line, with any line ends, or none on the last
+  /// line.
   @Test(arguments: [
     "#version: 0.2\r\na b\r\nab c\r\nĠ ab", "a b\nab c\nĠ ab\n", "\u{FEFF}#version: 0.2\ra b\rab c\rĠ ab\r",
     "\u{FEFF}a b\nab c\n\nĠ ab",
@@ -126,7 +128,7 @@ import Testing
     #expect(tokenizer.encode("abc ab").compactMap { tokenizer.tokens[$0] } == ["abc", "Ġab"])
   }
 
-  /// As Windows' editors save it, and as servers pack it.
+  /// Merges are read in UTF-16, as Windows' editors save them, and a zip archive is refused.
   @Test func mergesInOtherEncodings() throws {
     let usual = try withFolder { try Tokenizer(directory: $0).encode("abc ab") }
     for (encoding, mark) in [(String.Encoding.utf16LittleEndian, "\u{FEFF}"), (.utf16BigEndian, "\u{FEFF}")] {
@@ -190,7 +192,7 @@ import Testing
     }
   }
 
-  /// Byte-level BPE has a token for every text: what does not is no tokenizer.
+  /// Byte-level BPE has a token for every text, so a vocabulary or merges without one are refused.
   @Test func refusesVocabularyAndMergesThatDoNotBelongTogether() throws {
     func problem(vocabulary: String = Self.vocabulary(), merges: String = Self.merges) throws -> String {
       try withFolder(vocabulary: vocabulary, merges: merges) { folder in
@@ -228,7 +230,7 @@ import Testing
     }
   }
 
-  /// Ids that no token has.
+  /// Ids without a token do no harm.
   @Test func gapsInTheVocabularyDoNotMatter() throws {
     let gap = Self.vocabulary().replacing("\"<mask>\": 13", with: "\"<mask>\": 500")
     let tokenizer = try withFolder(vocabulary: gap) { try Tokenizer(directory: $0) }
@@ -236,8 +238,7 @@ import Testing
     #expect(tokenizer.decode([13]) == "<unk>")
   }
 
-  /// A word of 100,000 bytes takes no longer for each byte than a short one; and it becomes what
-  /// short ones become.
+  /// A long word is merged as short ones are, and takes no longer for each byte.
   @Test func longWordsAreMergedAsShortOnes() throws {
     var merges: [String] = []
     for first in ["a", "b", "ab", "ba", "aa", "abb"] {

@@ -75,7 +75,7 @@ void tile_store(int tile, void *to, long stride) {
     memcpy((char *)to + i * stride, own.words[tile][i], own.shapes.row_bytes[tile]);
 }
 
-// Numbers below the normal ones count as zero, with their sign.
+// Flushes subnormal numbers to zero, with their sign.
 static float flushed(float x) { return fabsf(x) < FLT_MIN ? copysignf(0, x) : x; }
 
 static float float_of(uint32_t bits) {
@@ -84,8 +84,8 @@ static float float_of(uint32_t bits) {
   return flushed(x);
 }
 
-// The even elements of a tile's rows have a sum of their own, and so do the odd ones. Both are
-// added up at the end, and then to what was there. Each step is rounded to the nearest.
+// Sums the even and the odd elements of a tile's row apart, adds the two, and adds the result to
+// `sums`. Each step rounds to the nearest.
 static void multiply_row(float *sums, const uint32_t *left, const uint32_t (*right)[WORDS], int inner, int columns) {
   float even[WORDS] = {0}, odd[WORDS] = {0};
   for (int k = 0; k < inner; k++) {
@@ -118,7 +118,7 @@ void tile_dot_bf16(int sums, int left, int right) {
   }
 }
 
-// Bytes of the left without a sign, of the right with one; sums of 32 bits, which wrap.
+// Multiplies unsigned bytes of the left by signed bytes of the right, into 32-bit sums that wrap.
 void tile_dot_bytes(int sums, int left, int right) {
   require_match(sums, left, right);
   for (int m = 0; m < own.shapes.rows[sums]; m++)

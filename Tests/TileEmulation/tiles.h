@@ -1,5 +1,5 @@
-// The tile instructions of AMX as C functions, after the definitions of Intel's manual (volume 2).
-// Every thread has tiles of its own. What the processor would refuse ends the process.
+// The tile instructions of AMX as C functions, by the definitions of Intel's manual (volume 2).
+// Every thread has tiles of its own. An operation that the processor would refuse ends the process.
 
 #ifndef HERO_TILES_H
 #define HERO_TILES_H

@@ -25,8 +25,8 @@ typedef struct {
   const uint8_t *end;    // of the instruction
 } operand;
 
-// The memory that an instruction names by the bytes from ModRM on. `extend`: the upper bits of
-// index and base.
+// Decodes an instruction's memory operand from the byte ModRM on. `extend_index` and `extend_base`
+// are the upper bits of index and base.
 static operand memory_operand(const uint8_t *at, const greg_t *registers, int extend_index, int extend_base) {
   int mod = at[0] >> 6, base = at[0] & 7;
   operand o = {0, 0, at + 1};
@@ -51,7 +51,7 @@ static operand memory_operand(const uint8_t *at, const greg_t *registers, int ex
   return o;
 }
 
-// Does what the instruction says, and goes on behind it; false where it is none of ours.
+// Emulates the instruction and moves past it. Returns false where it is no tile instruction.
 static bool perform(greg_t *registers) {
   enum { NO_PREFIX = 0, PREFIX_66, PREFIX_F3, PREFIX_F2 };
   const uint8_t *at = (const uint8_t *)registers[REG_RIP];
@@ -87,7 +87,7 @@ static struct sigaction earlier;
 
 static void trap(int number, siginfo_t *info, void *context) {
   (void)number, (void)info;
-  // Anything else is done again, with the handler that was there before.
+  // Any other instruction traps again, with the handler that was there before.
   if (!perform(((ucontext_t *)context)->uc_mcontext.gregs)) sigaction(SIGILL, &earlier, NULL);
 }
 
@@ -100,7 +100,7 @@ static void install(void) {
 const hero_kernels *hero_tiles_trapped(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   const hero_kernels *sets[HERO_KERNEL_SETS];
-  // The set before it has all else that it needs.
+  // The set before AMX's has everything else that AMX's needs.
   if (strcmp(sets[hero_kernels_all(sets) - 1]->name, "avx512bf16") != 0) return NULL;
   pthread_once(&once, install);
   return &hero_kernels_amx;

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Training
 
-/// What a run reads of a video: by its task's name, and by `--channels`.
+/// The channels of a video that a run reads, by its task's name and by `--channels`.
 @Suite struct ChannelTests {
   @Test(arguments: [
     ("tvr", VideoChannels.both), ("tvr_video_sub", .both), ("tvr_video_only", .video),

@@ -8,8 +8,9 @@ import Testing
 
 @testable import Training
 
-/// What a run needs at its first validation is looked at before its first update, and a run that
-/// cannot begin leaves its folder as it was.
+/// A run checks the needs of its first validation before its first update.
+///
+/// A run that cannot begin leaves its folder as it was.
 struct FirstValidationTests {
   private let run: TinyRun
 
@@ -23,7 +24,7 @@ struct FirstValidationTests {
     return error?.description ?? ""
   }
 
-  /// The golden features without a split's videos.
+  /// Returns a copy of the golden features without a split's videos.
   private func features(without split: String) throws -> String {
     let (golden, copy) = (SharedData.golden.path + "/db/video_db/tv", run.folder.path("without_\(split)"))
     try FileManager.default.copyItem(atPath: golden, toPath: copy)
@@ -44,7 +45,7 @@ struct FirstValidationTests {
     #expect(said.contains("cannot be used; the first: ") && !said.contains(".."), "\(said)")
   }
 
-  /// What is trained on and measured on is told, of every family.
+  /// Items in both the training and a validation split are reported, in every family.
   @Test(arguments: [
     ("tvr", "val_query_txt_db", "train_query_txt_db"), ("tvqa", "test_query_txt_db", "train_query_txt_db"),
     ("tvc", "val_db", "train_db"),
@@ -73,7 +74,7 @@ struct FirstValidationTests {
       })
     let notes = try shared(options)
     #expect(notes.count == 4, "\(notes)")
-    // Captions of a file, which are those of the store.
+    // The captions of a file are those of the store.
     options = try run.options(.tvc)
     options["val_db"] = nil
     options["val_ref"] = .string(SharedData.golden.path + "/corpus/ann/tvc_train.jsonl")
@@ -104,7 +105,7 @@ struct FirstValidationTests {
       of: try RunConfiguration.load(task: task, file: file, arguments: []).0, OpenedStores())
   }
 
-  /// `query_data.jsonl` of another store than the one that it lies in.
+  /// A `query_data.jsonl` that belongs to another store is reported or refused.
   @Test func annotationsOfAnotherStore() throws {
     func opened(_ name: String, _ change: (String) -> String) throws -> (
       queries: KnownQueries, told: [String]
@@ -125,7 +126,7 @@ struct FirstValidationTests {
       moved.queries.truthCount == 15 && moved.told.count == 10
         && moved.told.allSatisfy { $0.contains("is found at 0.5-1.5 s, the store that it is at") },
       "\(moved.told)")
-    // The others are counted when a command ends.
+    // A command's end reports the count of the others.
     Notice.tellRest()
     let rest = NoticeLog.shared.about(run.folder.path("moved.db")).suffix(1)
     #expect(rest.first?.hasPrefix("… and 5 more: queries of ") == true, "\(rest)")
@@ -135,7 +136,7 @@ struct FirstValidationTests {
     #expect("\(error)".contains("query_data.jsonl: has none of the 15 queries of its store"), "\(error)")
   }
 
-  /// A name of another Unicode normalization is told as what it is, though most queries go on.
+  /// A name in another Unicode normalization is reported as such, although most queries are usable.
   @Test func aVideoUnderAnotherSpelling() throws {
     let queries = try QueryStore(path: TinyRun.store("tvr_val"))
     let other = try #require(queries.videos.first)
@@ -149,7 +150,9 @@ struct FirstValidationTests {
     #expect(told.contains { $0.contains("\"\(other)\" is perhaps \"\(other).mp4\" there") }, "\(told)")
   }
 
-  /// Candidates that no store has; the queries of a test split do not say which are theirs.
+  /// Candidate videos missing from every store are refused.
+  ///
+  /// The queries of a test split do not say which videos are theirs.
   @Test(arguments: ["tvr", "msrvtt_video_sub"]) func candidatesThatAreMissing(task: String) throws {
     let task = Self.task(task)
     var options = try run.options(task)
@@ -166,7 +169,7 @@ struct FirstValidationTests {
     #expect(said.contains("candidate videos cannot be used; the first: "), "\(said)")
   }
 
-  /// Texts of another tokenizer, which has more words than the model.
+  /// A store whose tokenizer has more tokens than the model is refused.
   @Test func aModelOfOtherWords() throws {
     var options = try run.options(.tvr)
     var model = try JSON.read(path: try #require(options["model_config"]?.string))
@@ -188,7 +191,7 @@ struct FirstValidationTests {
     #expect(try refused(.tvc, options).contains("none of its 9 clips"))
   }
 
-  /// One row that cannot be read is left out by name.
+  /// An unreadable row of references is skipped by name.
   @Test func aReferenceThatCannotBeRead() throws {
     var options = try run.options(.tvc)
     let rows = try String(
@@ -200,7 +203,7 @@ struct FirstValidationTests {
     #expect(said.contains("left out: ") && said.contains("clip 3: \"ts\" is [2,1]"), "\(said)")
   }
 
-  /// The device computes as the command says, whatever the file says.
+  /// The command chooses the precision, and a different one in the file is reported.
   @Test(arguments: [("bf16", true), ("fp32", false)])
   func aPrecisionInTheFileIsTold(precision: String, isTold: Bool) throws {
     var options = try run.options(.violin)
@@ -220,7 +223,7 @@ struct FirstValidationTests {
     return said.text.replacing("\n", with: " ")
   }
 
-  /// Everything but the log, byte for byte.
+  /// Returns everything in the run's folder but the log and the lock.
   private func content() throws -> [String: Data] {
     let folder = run.folder.path("run")
     let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
@@ -243,7 +246,7 @@ struct FirstValidationTests {
     #expect(try content() == before)
   }
 
-  /// States as other programs may have changed them, without the hash of hero's own.
+  /// A state that another program changed, without hero's own hash, is refused.
   @Test(arguments: [
     ("exp_avg_sq", "has a mean of squares below 0"), ("model", "in another shape or type"),
     ("counters", "has moments of no update"),
@@ -284,7 +287,7 @@ struct FirstValidationTests {
     #expect(try content() == before)
   }
 
-  /// Parameters of a task that is no longer trained.
+  /// Parameters that the model lacks are reported.
   @Test func parametersWithoutAPlaceAreTold() throws {
     var options = try run.options(.violin)
     try run.train(.violin, options)
@@ -311,7 +314,7 @@ struct FirstValidationTests {
 
   // MARK: Elsewhere
 
-  /// Stores that the run names by paths from another folder.
+  /// Stores that the run names by relative paths from another folder need a flag.
   @Test func storesThatAreElsewhereAreNamedByTheirFlag() throws {
     let options = try run.options(.tvr)
     try run.train(.tvr, options)

@@ -25,8 +25,7 @@ struct MultitaskTests {
     return said.text
   }
 
-  /// Every task is drawn, measured and evaluated by its own name; the best checkpoint is that of
-  /// the mean.
+  /// Every task is drawn, measured and evaluated under its own name, and the mean selects the best.
   @Test func tasksShareATrunk() throws {
     let run = try TinyRun()
     let said = try train(try multitask(run))
@@ -49,10 +48,10 @@ struct MultitaskTests {
         path: folder.path, task: RunTask(rawValue: task), for: .evaluation, log: Said().log)
       let outcome = try EvaluationRun([saved]).run(split: "val", store: store, backend: try CPUBackend())
       #expect(!outcome.report.scalars.isEmpty, "\(task)")
-      // The tasks' results of one split lie apart.
+      // Results of the tasks on one split lie in separate folders.
       #expect(outcome.path.contains("/results_\(saved.configuration.task.rawValue)_val/results_8_all."))
     }
-    // Of several tasks one must be named, and it must be one of them.
+    // An evaluation must name one of the run's tasks.
     for task in [nil, RunTask(rawValue: "yc2r")] {
       let error = try #require(throws: DataError.self) {
         try SavedRun(path: folder.path, task: task, for: .evaluation, log: Said().log)
@@ -61,12 +60,12 @@ struct MultitaskTests {
     }
   }
 
-  /// An interrupted run of several tasks goes on to the same weights.
+  /// An interrupted run of several tasks resumes to the same weights.
   @Test func aResumedRunIsTheSame() throws {
     let run = try TinyRun()
     let configuration = try multitask(run, ["save_steps": 4])
     _ = try train(configuration)
-    // As if it had been stopped after the update 4.
+    // As if the run had been stopped after update 4.
     let folder = RunFolder(path: run.folder.path("run"))
     let weights = try Data(contentsOf: URL(fileURLWithPath: folder.checkpointPath(step: 8)))
     for file in ["model_step_8.safetensors", "state_step_8.safetensors"] {
@@ -95,7 +94,7 @@ struct MultitaskTests {
     for file in ["tvqa_video_sub/val_results_2.json", "tvc_video_sub/val_captions_2.jsonl"] {
       #expect(FileManager.default.fileExists(atPath: "\(results)/\(file)"))
     }
-    // Without anything to measure it by, it is of no use; that is told, and its key is asked for.
+    // A task that is neither trained nor measured is reported, and still needs its key.
     let store: JSON = .string(TinyRun.store("tvqa_train"))
     entries[1]["query_txt_db"] = store
     var options = try run.options(.multitask)
@@ -112,7 +111,7 @@ struct MultitaskTests {
     #expect("\(error)".contains("train_datasets[1].query_txt_db"))
   }
 
-  /// A run without updates measures, and reads no store to train on.
+  /// A run without updates measures, and reads no training store.
   @Test(arguments: ["tvr", "tvr_video_only", "tvqa", "violin", "tvc", "tvc_video_only", "multitask"])
   func aRunWithoutUpdatesMeasures(name: String) throws {
     let run = try TinyRun()
@@ -123,7 +122,7 @@ struct MultitaskTests {
     if task.family == .captioning {
       options["train_query_txt_db"] = nil
       options["train_db"] = "gone.db"
-      // Clips of a file alone: a tokenizer knows [CLS].
+      // Clips of a file alone need a tokenizer that knows [CLS].
       (options["val_db"], options["test_db"]) = (nil, nil)
       options["tokenizer"] = .string("\(SharedData.golden.path)/corpus/tokenizer")
     }
@@ -140,7 +139,7 @@ struct MultitaskTests {
     #expect(said.contains("nothing is trained") && said.contains("validation after update 0"), "\(said)")
   }
 
-  /// Objectives of pre-training that are never drawn need no list to train on.
+  /// Pre-training objectives of ratio 0 need no training list.
   @Test func objectivesOfRatioZeroAreMeasuredOnly() throws {
     let run = try TinyRun()
     var options = try run.options(.pretrain)
@@ -159,7 +158,7 @@ struct MultitaskTests {
     #expect(said.contains("mlm_tv_other") && said.contains("validation after update 2"))
   }
 
-  /// A file of one dataset is the task's own file under other keys.
+  /// A file of one dataset equals the task's own configuration under other keys.
   @Test(arguments: ["tvr", "tvqa", "violin"]) func oneDatasetIsOneTask(task: String) throws {
     let run = try TinyRun()
     let stores = ["train", "val"].map {
@@ -179,7 +178,7 @@ struct MultitaskTests {
     }
   }
 
-  /// The dataset's name says what is read; a flag may name the task without, and no other.
+  /// The dataset's name gives the channels, and a flag may name only that task, without them.
   @Test func aFlagNamesTheFilesTask() throws {
     let run = try TinyRun()
     var entry = run.dataset("tvr", "train", ["query_txt_db": .string(TinyRun.store("tvr_train"))])
@@ -193,7 +192,7 @@ struct MultitaskTests {
     #expect(error?.description.contains("tvr_sub_only") == true)
   }
 
-  /// Keys of an entry that its task or its use does not read are told.
+  /// Keys of an entry that nothing reads are reported.
   @Test func keysThatNothingReadsAreTold() throws {
     let run = try TinyRun()
     var options = try run.options(.multitask)
@@ -206,7 +205,7 @@ struct MultitaskTests {
     #expect(told.contains("val_datasets[0]: unknown key \"ratio\""))
   }
 
-  /// What is measured may change when a run goes on, what is learnt may not.
+  /// A resumed run may change its validation datasets, but not its training datasets.
   @Test func otherValidationsMayFollow() throws {
     let run = try TinyRun()
     let begun = try multitask(run)
@@ -225,7 +224,7 @@ struct MultitaskTests {
     #expect("\(error)".contains("train_datasets[1].ratio was 2, now 9"), "\(error)")
   }
 
-  /// What does not go together is refused before any work.
+  /// Entries that do not fit together are refused before any work.
   @Test func entriesThatDoNotFitAreRefused() throws {
     let run = try TinyRun()
     let store: JSONObject = ["query_txt_db": .string(TinyRun.store("tvr_train"))]
@@ -256,7 +255,7 @@ struct MultitaskTests {
         run, ["train_datasets": [good], "val_datasets": [run.dataset("tvqa", "val", store)]])
     }
     #expect("\(error)".contains("tvqa_video_sub"))
-    // Entries of several are read as the file is, and the message names it.
+    // Errors in entries of several tasks name the file.
     let other = run.dataset("tvqa", "train", ["query_txt_db": .string(TinyRun.store("tvqa_train"))])
     for (bad, word) in [
       ([changed("sub_txt_db", nil), other], "train_datasets[0].sub_txt_db"),
@@ -274,7 +273,7 @@ struct MultitaskTests {
     #expect("\(elsewhere)".contains("\"elsewhere\", and ") && "\(elsewhere)".contains("train_datasets[0]"))
   }
 
-  /// VALUE's files of frames alone have `"sub_txt_db": null`.
+  /// `"sub_txt_db": null` is allowed, as in VALUE's configurations of frames alone.
   @Test func noStoreMayBeNull() throws {
     let run = try TinyRun()
     var entry = run.dataset("tvc", "train", ["cap_txt_db": [.string("train.db")], "ratio": .null])
@@ -284,7 +283,7 @@ struct MultitaskTests {
     #expect(configuration.subtitles == nil && configuration.videoChannels == .video)
   }
 
-  /// A split may have several words, and a name that says another than its place is told of.
+  /// A split may have several words, and a name with the other split's label is reported.
   @Test func namesSayTheSplit() throws {
     let run = try TinyRun()
     var options = try run.options(.multitask)
@@ -305,7 +304,7 @@ struct MultitaskTests {
     #expect(swapped.contains("val_datasets[0].name ends in \"_train\""))
   }
 
-  /// A name that says its channels never means a dataset of others.
+  /// A task's name with channels never means a dataset of other channels.
   @Test func aTaskIsFoundByItsChannels() throws {
     let run = try TinyRun()
     func entry(_ name: String) -> JSON {
@@ -325,7 +324,7 @@ struct MultitaskTests {
     #expect(try opened(["tvr", "tvr_video_only"], "tvr_video_only") == "tvr_video_only")
     #expect(try opened(["tvr_video_only", "tvr_video_sub"], "tvr") == "tvr_video_sub")
     #expect(try opened(["tvr_sub_only", "tvqa"], "tvr") == "tvr_sub_only")
-    // A run of one task, and one of whose name the channels are no part.
+    // A run of one task, and one whose task has no channels in its name.
     #expect(try opened(["tvr_sub_only"], "tvr") == "tvr_sub_only")
     var options = try run.options(.tvr)
     for (own, asked, found) in [
@@ -346,7 +345,7 @@ struct MultitaskTests {
     }
   }
 
-  /// What is not measured is the reason, not that no task reads the option.
+  /// Idle options of several tasks give the missing dataset as the reason.
   @Test func idleOptionsOfSeveralTasksHaveTheirOwnReasons() throws {
     let run = try TinyRun()
     let reasons = try multitask(run, ["val_datasets": [], "max_vcmr_video": 5]).idleOptions

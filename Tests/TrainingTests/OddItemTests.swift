@@ -9,13 +9,12 @@ import Testing
 
 @testable import Training
 
-/// Items of a split that are measured, or described, in another way than the others: each kind is
-/// told by name.
+/// Odd items of a split that are measured or described differently; each kind is reported by name.
 @Suite struct OddItemTests {
   private static let annotations = SharedData.golden.path + "/corpus/ann"
   private static let tokenizer = SharedData.golden.path + "/corpus/tokenizer"
 
-  /// The lines of an annotation, some of them changed.
+  /// Returns the lines of an annotation after changes to some rows.
   private func rows(
     _ name: String, _ change: (_ number: Int, _ row: inout JSON) -> Void
   ) throws -> (text: String, count: Int) {
@@ -78,7 +77,7 @@ import Testing
       "\(told)")
   }
 
-  /// A store of a hidden split teaches nothing: refused before the first update, whatever asks.
+  /// Training on a store of a hidden split is refused before the first update.
   @Test(arguments: [RunTask.tvqa, .violin]) func trainingOnHiddenTruth(task: RunTask) throws {
     let run = try TinyRun()
     let (text, _) = try rows("\(task.rawValue)_train") { _, row in
@@ -97,7 +96,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: run.folder.path("run")))
   }
 
-  /// A store of changed rows, and the run that reads it in place of its own.
+  /// Makes a store of changed rows, and returns its path.
   private func store(
     of annotation: String, for task: TextStoreTask, in run: TinyRun,
     _ change: (_ number: Int, _ row: inout JSON) -> Void
@@ -110,7 +109,7 @@ import Testing
     return store
   }
 
-  /// Moments in milliseconds begin after their videos: told before they are learned as last frames.
+  /// Moments in milliseconds, which begin after their videos end, are reported before training.
   @Test(arguments: [("tvqa", "3000-4500"), ("tvr", JSON.array([3000, 4500]))])
   func momentsInMillisecondsAreTold(task: String, times: JSON) throws {
     let run = try TinyRun()
@@ -132,7 +131,7 @@ import Testing
         && told.allSatisfy { $0.contains("its moment begins at 3000.0 s, after the last of the") }, "\(told)")
   }
 
-  /// A store of another tokenizer is refused before the first update, and not query by query.
+  /// A store of another tokenizer is refused before the first update, not query by query.
   @Test(arguments: [RunTask.tvr, .tvqa]) func aStoreOfAnotherTokenizer(task: RunTask) throws {
     let run = try TinyRun()
     let store = run.folder.path("other.db")
@@ -158,7 +157,7 @@ import Testing
     #expect(error?.description.contains("key \"train_db\": names \(store)/ twice") == true)
   }
 
-  /// A text longer than the model's positions is left out and told, as a query is.
+  /// A text longer than the model's positions is skipped and reported.
   @Test func aQuestionOfThousandsOfWords() throws {
     let run = try TinyRun()
     try run.train(.tvqa, run.options(.tvqa))
@@ -178,7 +177,7 @@ import Testing
     )
   }
 
-  /// A query that names only its video is measured by that alone.
+  /// A query that names only its video counts in no figure of moments.
   @Test func aQueryWithoutAMoment() throws {
     let run = try TinyRun()
     try run.train(.tvr, run.options(.tvr))
@@ -197,7 +196,7 @@ import Testing
     #expect(try !evaluate(TinyRun.store("tvr_val")).said.contains("no moment"))
   }
 
-  /// Questions are no futures, though a store of either has answers to choose from.
+  /// Questions are refused where futures are expected, though both have answers to choose from.
   @Test func aStoreOfAnotherKindOfChoiceIsRefused() throws {
     let run = try TinyRun()
     var options = try run.options(.tvqa)

@@ -6,8 +6,9 @@ import Testing
 
 @testable import Training
 
-/// Files of predictions and of their truth whose numbers mean something else than they seem to:
-/// each is told, or refused by what is wrong.
+/// Predictions and references whose numbers do not mean what they seem to mean.
+///
+/// Each case is reported, or refused with the cause.
 @Suite struct OddPredictionTests {
   private let folder: TemporaryFolder
 
@@ -40,7 +41,7 @@ import Testing
       Self.moment)
     #expect(said.contains("1 predictions of VCMR are of videos without a name"), "\(said)")
     #expect(said.contains("predictions of 1 queries of VCMR do not come by falling score"), "\(said)")
-    // A video's number with a point is that number.
+    // 3.0 is the video number 3.
     #expect(figures["valid_val_VCMR/VCMR_0.5-r1"] == 0 && figures["valid_val_VCMR/VCMR_0.5-r5"] == 100)
   }
 
@@ -86,7 +87,7 @@ import Testing
     #expect(error.contains("1 of these differ in Unicode normalization only"), "\(error)")
   }
 
-  /// A form that is another task's, or none.
+  /// Predictions in another task's format, or in none, are refused.
   @Test func formsOfOtherTasks() throws {
     let captions = #"{"clip_id": 1, "descs": [{"desc": "a man"}]}"#
     #expect(try refused(#"{"1": "a man"}"#, captions, task: .tvc).contains("not predictions of tvc"))
@@ -103,7 +104,7 @@ import Testing
     #expect(try score(empty, captions).said.contains("1 captions are empty. They count as wrong"))
   }
 
-  /// Figures of moments count the queries that have one, those of videos all.
+  /// Figures of moments count only queries with a moment; figures of videos count all.
   @Test func aQueryWithoutAMomentAmongOthers() throws {
     func row(_ id: Int, _ more: String) -> String {
       #"{"desc_id": \#(id), "desc": "a", "vid_name": "v"\#(more)}"#
@@ -138,7 +139,7 @@ import Testing
         "the scores of clip 1 are not 3 numbers"))
   }
 
-  /// What the references are of stands in them.
+  /// The references tell the task of the answers.
   @Test func theKindOfAnswersIsToldByTheReferences() throws {
     let (figures, _) = try score(
       #"{"0": 1, "1": 0, "2": 1, "3": 1, "4": 1}"#, Self.questions([0, 0, 1, 2, 3]))
@@ -153,7 +154,7 @@ import Testing
     #expect(try refused(#"{"1": 0}"#, captions).contains("is an annotation of tvc"))
     let queries = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [0, 1]}"#
     #expect(try refused(#"{"1": 0}"#, queries).contains("is an annotation of tvr"))
-    // Rows of another kind are no queries, whatever they are.
+    // Rows of another kind are not taken for queries.
     let found = #"{"video2idx": {"v": 3}, "VR": [{"desc_id": 1, "predictions": [3]}]}"#
     #expect(try refused(found, Self.questions([0])).contains("not a row of tvr"))
     let didemo =
@@ -161,7 +162,7 @@ import Testing
     #expect(try score(found, didemo).figures["valid_val_VR/VR_r1"] == 100)
   }
 
-  /// Questions whose answer is hidden among others are left out, and told.
+  /// Questions with a hidden answer are skipped and reported.
   @Test func hiddenAnswersAmongOthersAreTold() throws {
     let rows = Self.questions([0, 1, 2]).replacing(#""answer_idx": 1"#, with: #""answer_idx": null"#)
     let (figures, said) = try score(#"{"0": 0, "1": 1, "2": 1}"#, rows)

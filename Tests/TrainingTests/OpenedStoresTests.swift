@@ -6,13 +6,13 @@ import Testing
 
 @testable import Training
 
-/// What several tasks, splits and checks of a run read is opened once.
+/// Tasks, splits and checks of a run share stores, which are opened once.
 struct OpenedStoresTests {
   private let run: TinyRun
 
   init() throws { run = try TinyRun() }
 
-  /// Copies what a test watches, as other tests read the golden files meanwhile.
+  /// Copies what a test watches, because other tests read the golden files meanwhile.
   private func copy(_ path: String) throws -> String {
     let name = URL(fileURLWithPath: path).lastPathComponent
     try FileManager.default.copyItem(atPath: path, toPath: run.folder.path(name))
@@ -33,7 +33,7 @@ struct OpenedStoresTests {
     for key in ["train_datasets", "val_datasets"] {
       var entries = try #require(options[key]?.array)
       for place in entries.indices {
-        // Slashes at the end are another spelling of the same.
+        // A trailing slash names the same store.
         entries[place]["vfeat_db"] = .string(place == 1 ? features + "/" : features)
         entries[place]["sub_txt_db"] = .string(subtitles)
       }
@@ -73,7 +73,7 @@ struct OpenedStoresTests {
     #expect(opens.counts().values.sorted() == [1, 1])
   }
 
-  /// Runs that answer together share what they read.
+  /// Runs of an ensemble share the stores that they read.
   @Test func runsShareTheirStores() throws {
     var options = try run.options(.tvr)
     let subtitles = try copy(TinyRun.store("tv_subtitles"))
@@ -91,7 +91,7 @@ struct OpenedStoresTests {
   }
 }
 
-/// How often files are opened to be read and closed again, by anybody.
+/// Counters of how often any process opens files for reading.
 private struct FileOpens {
   private let descriptor: Int32
   private let files: [Int32: String]
@@ -103,7 +103,7 @@ private struct FileOpens {
     descriptor = inotify_init1(Self.nonBlocking)
     var files: [Int32: String] = [:]
     for path in paths {
-      // Closing is asked for too, as the system joins events that follow their like.
+      // inotify merges equal successive events, so the watch includes closing.
       let watch = inotify_add_watch(descriptor, path, Self.opened | Self.closed)
       try #require(watch >= 0)
       files[watch] = path
@@ -111,7 +111,7 @@ private struct FileOpens {
     self.files = files
   }
 
-  /// Of each file that was opened; ends the watch.
+  /// Returns how often each opened file was opened, and ends the watch.
   func counts() -> [String: Int] {
     var counts: [String: Int] = [:]
     var bytes = [UInt8](repeating: 0, count: 1 << 16)

@@ -5,17 +5,18 @@ import Testing
 
 @testable import Training
 
-/// Another value of an option changes what a run leaves: weights, predictions, files or tables.
-/// `OptionUseTests` shows that options are read; this that something comes of it.
+/// Another value of an option changes a run's weights, predictions, files or tables.
+///
+/// `OptionUseTests` shows that options are read; these tests show that they have an effect.
 struct OptionEffectTests {
-  /// What an option is changed to, in the first of `tasks` that has it, and what else holds in both
+  /// The value that an option changes to in the first of `tasks` that has it, with options of both
   /// runs.
   private struct Change {
     var value: JSON
     var also: JSONObject = [:]
-    /// Whether the run is refused, as one of stores that are not there is.
+    /// Whether the run is refused, for example because a store is missing.
     var isRefused = false
-    /// Whether only the work is cut otherwise, and what comes of it is the same.
+    /// Whether only the division of the work changes, not its result.
     var isPass = false
   }
 
@@ -40,7 +41,7 @@ struct OptionEffectTests {
     "max_clip_len": Change(value: 7), "max_txt_len": Change(value: 10), "max_cap_per_vid": Change(value: 1),
     "queries_per_video": Change(value: 2),
     "model_config": nowhere, "checkpoint": nowhere,
-    // What it does to a RoBERTa is for the tests of loading; that it is read is in OptionUseTests.
+    // The tests of loading show its effect on a RoBERTa, OptionUseTests that it is read.
     "skip_layer_loading": Change(value: true, isPass: true), "output_dir": Change(value: "", isRefused: true),
     "train_batch_size": Change(value: 3), "val_batch_size": Change(value: 3, isPass: true),
     "gradient_accumulation_steps": Change(value: 2), "learning_rate": Change(value: 1e-3),
@@ -66,8 +67,9 @@ struct OptionEffectTests {
     "max_pred_l": Change(value: 4), "max_gen_step": Change(value: 2),
   ]
 
-  /// What a run leaves, but for times and paths: files, with the bytes of weights and predictions,
-  /// and its tables.
+  /// What a run leaves, apart from times and paths.
+  ///
+  /// These are its files, with the bytes of weights and predictions, and its tables.
   private struct Left: Equatable {
     var files: [String: Data] = [:]
     var tables: [Substring] = []
@@ -87,7 +89,7 @@ struct OptionEffectTests {
     return left
   }
 
-  /// Options that are tried with one that makes both runs read them.
+  /// Returns a run's options, with two targets for pre-training, and those of `also`.
   private func options(_ task: RunTask, _ run: TinyRun, _ also: JSONObject) throws -> JSONObject {
     var options = try run.options(task)
     if task == .pretrain {

@@ -5,8 +5,7 @@ import Testing
 
 @testable import Training
 
-/// Every option of every family is read by the family's work, refused, or told to be without
-/// effect.
+/// Every option of every family is read, refused or reported as without effect.
 struct OptionUseTests {
   private static func task(_ name: String) -> RunTask { RunTask(rawValue: name) ?? .tvr }
 
@@ -16,15 +15,14 @@ struct OptionUseTests {
     .pretrain,
   ]
 
-  /// A training reads just the options that its task declares, but for those that it tells to be
-  /// without effect.
+  /// Checks that training reads exactly the options of its task, except those reported as idle.
   private func check(_ task: RunTask, _ options: JSONObject, _ run: TinyRun, _ note: String) throws {
     let (configuration, said) = try run.train(task, options)
     let declared = Set(RunOptions.used(by: task.family).map(\.name)).subtracting(["task"])
     let idle = configuration.idleNames
     let read = configuration.use.read
     #expect(declared.subtracting(idle).subtracting(read) == [], "\(note): not read")
-    // What each of several tasks reads of its own dataset.
+    // Each of several tasks reads options of its own dataset.
     let own =
       task.family == .multitask
       ? Set(RunOptions.all.filter { !$0.families.contains(task.family) }.map(\.name)) : []
@@ -40,13 +38,13 @@ struct OptionUseTests {
     try check(task, options, run, task.rawValue)
   }
 
-  /// Trains the weights to start from.
+  /// Trains the weights to start from, and returns the run's folder.
   private func weights(of task: RunTask, in run: TinyRun) throws -> String {
     try run.train(task, run.options(task))
     return run.folder.path("run")
   }
 
-  /// Options that make others idle, with a family in which they do.
+  /// Options that make others idle, each with a task where they do.
   private static let idle: [(task: RunTask, changes: JSONObject)] = [
     (.tvr, ["lw_neg_q": 0, "lw_neg_ctx": 0]), (.tvr, ["ranking_loss_type": "lse"]),
     (.tvr, ["hard_negtiave_start_step": [-1]]), (.tvr, ["use_all_neg": false]), (.tvr, ["lw_st_ed": 0]),
@@ -78,7 +76,7 @@ struct OptionUseTests {
     return options
   }
 
-  /// There is a test above for every rule.
+  /// The tests above try every rule, both where it holds and where it does not.
   @Test func everyRuleIsTried() throws {
     let run = try TinyRun()
     var started = try run.options(.tvr)
@@ -98,7 +96,7 @@ struct OptionUseTests {
     }
   }
 
-  /// A value that changes nothing is told once, with the reason.
+  /// Values without effect are reported once, with the reason.
   @Test func whatIsIdleIsTold() throws {
     let run = try TinyRun()
     var options = try run.options(.tvr)
@@ -152,7 +150,7 @@ struct OptionUseTests {
     #expect(!ranking.isEmpty && ranking.isSubset(of: search.configuration.use.read))
   }
 
-  /// A flag that a command's work does not read is refused, every other is taken.
+  /// A flag that a command's work does not read is refused, and every other is accepted.
   @Test(arguments: RunWork.allCases, tasks + [.multitask]) func flagsOfOtherWorkAreRefused(
     work: RunWork, task: RunTask
   )
@@ -173,7 +171,7 @@ struct OptionUseTests {
     }
   }
 
-  /// A value that the option takes.
+  /// Returns words for a value that the option accepts.
   private static func words(_ option: any AnyRunOption, _ family: TaskFamily) -> [String] {
     func word(_ value: JSON) -> String { value.string ?? value.encoded() }
     switch option.defaultJSON(for: family) {

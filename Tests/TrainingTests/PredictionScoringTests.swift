@@ -7,11 +7,11 @@ import Testing
 
 @testable import Training
 
-/// Scoring files of predictions without a model, in every form that is recognised.
+/// Predictions in every recognised format are scored without a model.
 @Suite struct PredictionScoringTests {
   private let folder: TemporaryFolder
   private let references: String
-  /// Two queries, of which the first is answered at once and the second at the second place.
+  /// Two queries: the first is answered at rank 1, the second at rank 2.
   private static let rows = """
     {"desc_id": 1, "desc": "one", "vid_name": "a", "ts": [0, 4], "type": "v"}
     {"desc_id": 2, "desc": "two", "vid_name": "b", "ts": [6, 12], "type": "t"}
@@ -75,7 +75,7 @@ import Testing
       """, to: "questions.jsonl", in: folder)
     #expect(try score(#"{"1": 2, "2": 1}"#, against: questions)["valid/acc"] == 0.5)
     #expect(try score(#"{"1": 2}"#, against: questions)["valid/acc"] == 0.5)
-    // An answer to a question that nobody knows.
+    // No question has the id 9.
     #expect(throws: DataError.self) { try score(#"{"1": 2, "9": 1}"#, against: questions) }
     #expect(throws: DataError.self) { try score(#"{"1": 0.5}"#, against: questions) }
     let statements = try Self.write(
@@ -100,7 +100,7 @@ import Testing
     #expect(try score(captions, against: references)["ROUGE_L"] == 100)
   }
 
-  /// What `run` warns of.
+  /// Returns the warnings of `run`.
   private func warnings(_ predictions: String, against references: String) throws -> String {
     let told = Mutex("")
     let console = Console(isTerminal: false, width: { 400 }, write: { text in told.withLock { $0 += text } })
@@ -109,8 +109,7 @@ import Testing
     return told.withLock { $0 }
   }
 
-  /// Rows that repeat an id count once, and what counts as wrong for another reason than being
-  /// wrong is told.
+  /// Rows that repeat an id count once, and malformed predictions are reported as wrong.
   @Test func oddRowsAreTold() throws {
     let twice = try Self.write(
       Self.rows + #"{"desc_id": "1", "desc": "again", "vid_name": "b", "ts": [0, 4]}"#, to: "twice.jsonl",
@@ -144,7 +143,7 @@ import Testing
     #expect(words.contains("1 captions are of clips that") && words.contains("1 clips have several captions"))
   }
 
-  /// A name or an answer of another type is no hidden truth.
+  /// A name or an answer of a wrong type is refused, not taken for a hidden truth.
   @Test(arguments: [
     (#"{"desc_id": 1.5, "vid_name": "a"}"#, #"{"VR": [], "video2idx": {}}"#, "\"desc_id\" is 1.5, not an id"),
     (
@@ -176,7 +175,7 @@ import Testing
     #expect("\(error)".contains(says), "\(error)")
   }
 
-  /// Two lists of 20,000 windows: only the first few of an answer are compared.
+  /// Scoring two lists of 20,000 windows compares only the first few of an answer.
   @Test func longAnswersTakeTimeInProportion() throws {
     let windows = (0..<20_000).map { "[\($0),\($0 + 1)]" }.joined(separator: ",")
     let truth = try Self.write(

@@ -7,7 +7,7 @@ import Testing
 @testable import Metrics
 @testable import Training
 
-/// Takes what a console shows, and a clock that only moves when told.
+/// A recorder of what a console shows, with a clock that the test moves.
 private final class Screen: Sendable {
   private let text = Mutex("")
   private let seconds = Mutex(0.0)
@@ -181,7 +181,7 @@ struct TrainingRatesTests {
       rates.table(title: "training").rows == [
         ["mlm_tv_all", "6.000", "64", "16.0"], ["vsm_tv_all", "3.000", "32", "8.0"],
       ])
-    // Losses begin anew with each table.
+    // Each table starts its losses anew.
     rates.add("mlm_tv_all", examples: 32, loss: 1)
     #expect(rates.table(title: "training").rows.map { $0[1] } == ["1.000", ""])
   }
@@ -190,7 +190,7 @@ struct TrainingRatesTests {
 struct PrintableTextTests {
   private let screen = Screen()
 
-  /// A file's name may hold what moves a terminal's cursor or changes its title.
+  /// Control characters in a file's name reach a terminal as escaped text.
   @Test func namesReachATerminalAsText() {
     let name = "a\u{1B}]0;title\u{7}b\u{9B}2Jc\u{202E}d\r"
     let shown = #"a\u{1B}]0;title\u{7}b\u{9B}2Jc\u{202E}d\u{D}"#

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Training
 
-/// How the options of a run reach the retrieval losses.
+/// The settings of the retrieval losses that a run's options give.
 struct RetrievalSettingsTests {
   private func run(_ arguments: [String], task: RunTask = .tvr) throws -> RetrievalSettings {
     let (configuration, _) = try RunConfiguration.load(task: task, file: nil, arguments: arguments)
@@ -39,7 +39,7 @@ struct RetrievalSettingsTests {
     #expect(stages.hardNegatives.map(\.start) == [2000, 4000, 6000])
     #expect(stages.hardNegatives.map(\.poolSize) == [40, 20, 10])
     #expect(stages.hardNegatives.map(\.weight) == [5, 10, 20])
-    // Drawn, not weighed, where not all negatives count.
+    // If not all negatives count, hard ones are drawn, not weighted.
     let options = stages.options(try run(["--lw-neg-q", "8"]).loss, update: 5000).ranking
     #expect(options.useHardNegatives && !options.useAllNegatives && options.hardPoolSize == 20)
   }

@@ -7,10 +7,10 @@ import Testing
 
 @testable import Training
 
-/// Options of ranking, chosen on a split.
+/// Ranking options chosen on a split.
 struct RetrievalTuningTests {
   @Test func oneThingAfterAnother() {
-    // A hill whose top can be reached along its sides alone: the best of each depends on the other.
+    // A hill climbed one axis at a time, where the best of each axis depends on the other.
     let search = CoordinateSearch(counts: [9, 7])
     var measured = 0
     let best = search.best(from: [0, 6]) { places in
@@ -20,7 +20,7 @@ struct RetrievalTuningTests {
     }
     #expect(best == [6, 2])
     #expect(measured < 100)
-    // What is no choice is none; of equals the chosen stays, or the nearest is taken.
+    // nil is no choice. Among equals the start stays, or else the nearest is taken.
     #expect(search.best(from: [3, 3]) { $0[0] == 8 ? nil : Double($0[0]) } == [7, 3])
     #expect(search.best(from: [3, 3]) { _ in 1 } == [3, 3])
     #expect(search.best(from: [3, 3]) { $0[0] > 4 || $0[0] < 1 ? 1 : 0 } == [5, 3])
@@ -32,8 +32,7 @@ struct RetrievalTuningTests {
       path: run.folder.path("run"), checkpoint: "latest", arguments, for: work, log: Said().log)
   }
 
-  /// What is written measures in an evaluation what was told, and no other choice of an option does
-  /// better.
+  /// The chosen options measure the reported figure, and no other `q2c_alpha` is better.
   @Test func whatIsChosenIsTheBest() throws {
     let run = try TinyRun()
     var options = try run.options(.tvr)
@@ -48,7 +47,7 @@ struct RetrievalTuningTests {
         split: "train", store: store, backend: backend)
       return try #require(outcome.report.scalars.last { $0.name.hasSuffix("/" + measure) }).value
     }
-    // Without weights of videos all are alike, and moments alone tell: what is known to be worse.
+    // Without video weights only moments decide, which is known to be worse.
     let start = try RunArguments(["--q2c-alpha", "0", "--nms-thd", "-1"])
     var weighed = false
     for measure in ["VCMR_0.5-r1", "VCMR_0.5-r10"] {
@@ -72,7 +71,7 @@ struct RetrievalTuningTests {
       let alpha = try #require(outcome.options.first { $0.name == "q2c_alpha" })
       #expect(alpha.before.double == 0)
       weighed = weighed || (alpha.after.double ?? 0) > 0
-      // Each half has its own queries, and both together are all.
+      // Each half has its own queries, and both together have all.
       #expect(outcome.held.count == 2)
       #expect(outcome.held.reduce(0) { $0 + $1.queries } == outcome.all.queries)
       let before =
@@ -88,7 +87,7 @@ struct RetrievalTuningTests {
     }
   }
 
-  /// A file of options holds keys of the work alone.
+  /// A file of options may hold only keys that the work reads.
   @Test func filesOfOptionsAreReadOrRefused() throws {
     let folder = try TemporaryFolder()
     func apply(_ text: String, _ task: RunTask = .tvr) throws -> RunConfiguration {
@@ -115,7 +114,7 @@ struct RetrievalTuningTests {
     #expect(error?.description.contains("means nothing to task tvqa") == true)
   }
 
-  /// Runs without moments to rank, and splits without truth, have nothing to be chosen by.
+  /// Runs without moments to rank, and splits without truth, are refused.
   @Test func whatCannotBeTunedIsRefused() throws {
     let run = try TinyRun()
     try run.train(.tvqa, run.options(.tvqa))

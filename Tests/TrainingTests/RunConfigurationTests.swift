@@ -37,7 +37,7 @@ struct RunConfigurationTests {
     #expect(RunConfiguration(task: .pretrain).json["train_query_txt_db"] == nil)
   }
 
-  /// Programs save options under a key of their own, beside other things.
+  /// Options under a key of their own, beside other values, are found.
   @Test(arguments: ["args", "hps"]) func optionsUnderAnotherKey(_ key: String) throws {
     let file = try folder.file(
       "a.json", "{\"epoch\": 3, \"\(key)\": {\"task\": \"tvr\", \"learning_rate\": 0.002, \"seed\": 5}}")
@@ -71,7 +71,7 @@ struct RunConfigurationTests {
     #expect(error?.description.contains("options of tvc") == true)
   }
 
-  /// What a file is takes no longer to tell than to read, whatever it repeats.
+  /// Identifying a file takes no longer than reading it, whatever it repeats.
   @Test(.timeLimit(.minutes(30)), arguments: ["# ", "#\n", "---\t", "a_"])
   func repetitionsTakeNoTime(_ part: String) throws {
     let file = try folder.file("a.json", String(repeating: part, count: 2000))
@@ -128,7 +128,7 @@ struct RunConfigurationTests {
     #expect(error?.description.contains(hint) == true)
   }
 
-  /// What is no flag and no flag's is handed on where a command takes a sentence.
+  /// Words that belong to no flag are passed on where a command takes a sentence.
   @Test func wordsThatAreNoFlagsAreHandedOn() throws {
     var others: [String] = []
     let words = ["a", "--nms-thd", "0.5", "man", "--full-eval-tasks=VCMR", "--eval-with-query-type", "walks"]
@@ -169,7 +169,7 @@ struct RunConfigurationTests {
     #expect(run.json["lab_book"] == "p. 7")
   }
 
-  /// What Python writes for a number is one; what is none is refused with the way to write it.
+  /// Numbers as Python writes them are accepted, such as 5e3 for a whole number.
   @Test func numbersOfManySpellings() throws {
     let file = try folder.file(
       "c.json",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Training
 
-/// What keeps a run's folder to one run and one process.
+/// The checks that keep a run's folder to one run and one process.
 struct RunFolderSafetyTests {
   private let temporary: TemporaryFolder
   private let folder: RunFolder
@@ -26,7 +26,7 @@ struct RunFolderSafetyTests {
     _ = try RunLock(folder: folder)
   }
 
-  /// A process of this machine that was killed has no lock any more, though the file names it.
+  /// A dead process of this machine holds no lock, although the file names it.
   @Test func whatADeadProcessLeftIsTaken() throws {
     let file = "\(folder.path)/run.lock"
     try "host \(ProcessInfo.processInfo.hostName) process 1".write(
@@ -54,7 +54,7 @@ struct RunFolderSafetyTests {
     #expect(error.problem.contains("learning_rate was 0.0001, now 0.0002"))
   }
 
-  /// What a run computed in is in its folder; one that recorded nothing computed in fp32.
+  /// A run resumes in its recorded precision, which is fp32 if it recorded none.
   @Test func anotherPrecisionIsAChange() throws {
     var before = RunConfiguration(task: .tvr)
     var now = before
@@ -70,7 +70,7 @@ struct RunFolderSafetyTests {
     #expect(error.cure?.contains("--resume-changed") == true)
   }
 
-  /// A run from before there was a choice kept its moments in fp32.
+  /// A run without a recorded precision of moments kept them in fp32.
   @Test func otherMomentsAreAChange() throws {
     let before = RunConfiguration(task: .tvr)
     try folder.create(configuration: before, modelConfiguration: [:], resuming: false)

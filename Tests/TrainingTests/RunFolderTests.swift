@@ -67,7 +67,7 @@ struct RunFolderTests {
     #expect(try !folder.record(.init(step: 3, metric: "loss", value: .nan)))
     #expect(folder.best() == .init(step: 2, metric: "r1", value: 4))
     #expect(try folder.checkpoint(named: "best").label == "2")
-    // A damaged record is not taken for none, which would give the last.
+    // A damaged record is an error: without one, the last checkpoint would count as best.
     try Data("{\"step\": 2,".utf8).write(to: URL(fileURLWithPath: folder.path + "/log/best.json"))
     let error = try #require(throws: DataError.self) { try folder.checkpoint(named: "best") }
     #expect("\(error)".contains("best.json: does not say which checkpoint is best"), "\(error)")

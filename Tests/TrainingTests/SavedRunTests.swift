@@ -6,13 +6,13 @@ import Testing
 
 @testable import Training
 
-/// A run that was made before, put to use.
+/// A saved run that another command uses.
 @Suite("Saved runs")
 struct SavedRunTests {
   private let run: TinyRun
   private var path: String { run.folder.path("run") }
 
-  /// A run that only validated.
+  /// Makes a run that only validates.
   init() throws {
     run = try TinyRun()
     var options = try run.options(.tvqa)
@@ -29,7 +29,7 @@ struct SavedRunTests {
       try RunArguments(flags), batchSize: batchSize, for: .evaluation, log: Said().log)
   }
 
-  /// Options are the run's, and flags win over them.
+  /// Options come from the run, and flags override them.
   @Test func optionsAreTheRunsOwn() throws {
     let own = try saved()
     #expect(own.configuration.task.rawValue == "tvqa_sub_only" && own.checkpoint.label == "0")
@@ -39,7 +39,7 @@ struct SavedRunTests {
     #expect(throws: UsageError.self) { try saved(["--val-batch-size", "4"], batchSize: 3) }
   }
 
-  /// A task's name without channels is the run as it was trained.
+  /// A task's name without channels means the run's own channels.
   @Test func channelsAreTheRunsOwn() throws {
     for task in [nil, "tvqa", "tvqa_sub_only"] {
       let run = try saved(task: task)
@@ -48,7 +48,7 @@ struct SavedRunTests {
       let error = try #require(throws: DataError.self) { try run.require(.video) }
       #expect(error.file == path && "\(error)".contains("subtitles alone"))
     }
-    // By what is read the answers are the same to the last bit.
+    // Both names give the same figures bit for bit.
     let figures = try [nil, "tvqa"].map { task in
       try EvaluationRun([saved(task: task)]).run(
         split: "val", store: TinyRun.store("tvqa_val"), overwrites: true, backend: try CPUBackend()
@@ -57,7 +57,7 @@ struct SavedRunTests {
     #expect(figures[0] == figures[1] && !figures[0].isEmpty)
   }
 
-  /// What is not there is named before any work, with what to give.
+  /// Anything missing is named before any work, with a cure.
   @Test func whatIsMissingIsNamed() throws {
     #expect(throws: DataError.self) { try saved(task: "tvr") }
     #expect(throws: DataError.self) { try saved(checkpoint: "7") }

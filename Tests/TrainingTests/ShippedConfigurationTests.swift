@@ -5,7 +5,7 @@ import Testing
 
 @testable import Training
 
-/// The files in `Configs` are what users begin with.
+/// The configurations in `Configs`, from which users start.
 struct ShippedConfigurationTests {
   private static let files: [String] = {
     let folder = SharedData.repository.appendingPathComponent("Configs").path
@@ -31,7 +31,7 @@ struct ShippedConfigurationTests {
     let model = try #require(run.modelConfiguration)
     let path = SharedData.repository.appendingPathComponent(model).path
     #expect(try JSON.read(path: path)["f_config"] != nil)
-    // A key that its task does not use would only mislead.
+    // A key that the task does not use would mislead.
     let keys = RunOptions.used(by: run.family).map(\.name)
     let object = try #require(try JSON.read(path: file).object)
     for (key, _) in object where key != "task" { #expect(keys.contains(key), "\(key)") }

@@ -8,7 +8,7 @@ import Testing
 
 /// The files that VALUE's starter code wrote.
 private enum SubmissionGolden {
-  /// The folder with `submission.*`, or the fixtures where a small set has none.
+  /// The path of the files up to `submission.`, among the fixtures if a small set has none.
   static let folder: String? = SharedData.valueGolden.map { url in
     let there = FileManager.default.fileExists(atPath: url.path + "/submission.tvr.json")
     return there ? url.path + "/submission." : Fixtures.path("golden/submissions/submission.")
@@ -22,7 +22,7 @@ private enum SubmissionGolden {
 /// VALUE's submission format, against the files that its starter code wrote.
 @Suite("Submissions against VALUE", .enabled(if: SubmissionGolden.folder != nil))
 struct SubmissionTests {
-  /// Where a split is evaluated.
+  /// The device, or the two ranks, that evaluate a split.
   enum Place: CaseIterable {
     case cpu, gpu, twoRanks
 
@@ -39,13 +39,13 @@ struct SubmissionTests {
     return options
   }
 
-  /// What one evaluation, or the first of two ranks, found.
+  /// The results of one evaluation, or of the first of two ranks.
   private struct Evaluated: Sendable {
     let folder: TemporaryFolder
     let figures: [String: Double]
   }
 
-  /// Evaluates the reference's weights by a run that only validated.
+  /// Evaluates the reference's weights in a run that only validated.
   private func evaluate(
     _ task: RunTask, weights: String, store: String, _ options: JSONObject = [:], submission: Submission,
     on place: Place
@@ -58,7 +58,7 @@ struct SubmissionTests {
     settings["num_train_steps"] = 0
     for (name, value) in options { settings[name] = value }
     try run.train(task, settings)
-    // Nothing was learnt, and all was measured.
+    // The run has trained nothing and measured everything.
     let names = try FileManager.default.contentsOfDirectory(atPath: run.folder.path("run/results"))
     #expect(names.contains("val_results_0.json"))
     let path = run.folder.path(submission.path)
@@ -103,7 +103,7 @@ struct SubmissionTests {
         let counted = scores.count { $0 != 0 }
         #expect(a.count == counted)
         for place in 0..<min(a.count, counted) where !Self.same(a[place], b[place]) {
-          // Predictions that differ by less than float32 tells may stand in either order.
+          // Predictions whose scores differ by less than float32 resolves may swap.
           let other = (0..<counted).first { Self.same(a[place], b[$0]) }
           let tie = other.map { abs(scores[$0] - scores[place]) <= 1e-4 * abs(scores[place]) } ?? false
           #expect(tie, "\(task), query \(query), place \(place)")
@@ -113,7 +113,7 @@ struct SubmissionTests {
     let scores = try JSON.read(path: "\(folder)/scores_tvr.json")
     let figures = try #require(try SubmissionGolden.read("\(task).scores.json").object)
     var (compared, left) = (0, Set<String>())
-    // Ranks past the last answer are VALUE's padding, of which some hit.
+    // Ranks beyond the last answer are VALUE's padding, and some of it hits.
     for (name, value) in figures where !name.hasSuffix("r100") {
       guard let own = scores[name]?.double else {
         left.insert(name)
@@ -153,7 +153,7 @@ struct SubmissionTests {
   }
 }
 
-/// Files of weights for other programs, and folders of the reference.
+/// Exports of weights for other programs, and run folders of the reference.
 struct ExportTests {
   @Test func aRunInPyTorchsForm() throws {
     let run = try TinyRun()
@@ -174,7 +174,7 @@ struct ExportTests {
     for entry in own.entries { #expect(try copy.array(named: entry.name) == own.array(named: entry.name)) }
   }
 
-  /// A file's name says its format, which an option may not contradict.
+  /// A file's extension gives its format, and an option may not contradict it.
   @Test func aNameOfAnotherFormatIsRefused() throws {
     let run = try TinyRun()
     try run.train(.tvr, run.options(.tvr))
@@ -209,7 +209,7 @@ struct ExportTests {
       try TrainingRun(configuration, log: Said().log).run(.resumed, backend: try CPUBackend())
     }
     #expect(error.file?.hasSuffix("restore.pt") == true && error.cure?.contains("--checkpoint") == true)
-    // So is one whose log is gone.
+    // A folder without its log is refused too.
     try FileManager.default.removeItem(atPath: run.folder.path("run/log"))
     let alone = try #require(throws: DataError.self) {
       try TrainingRun(configuration, log: Said().log).run(.resumed, backend: try CPUBackend())

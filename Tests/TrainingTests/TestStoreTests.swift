@@ -6,7 +6,7 @@ import Testing
 
 @testable import Training
 
-/// Stores that are reported on at every validation, and the splits that their videos belong to.
+/// Stores that every validation measures, and the splits of their videos.
 struct TestStoreTests {
   private func result(_ run: TinyRun, _ name: String) -> JSON? {
     try? JSON.read(path: run.folder.path("run/results/\(name)"))
@@ -26,7 +26,7 @@ struct TestStoreTests {
     #expect(bytes.range(of: Data(name.utf8)) != nil)
   }
 
-  /// With a store that is reported on and none that tells which checkpoint is best.
+  /// A test store is measured without a validation store, which would choose the best checkpoint.
   @Test func aTestStoreAlone() throws {
     let run = try TinyRun()
     var options = try run.options(.tvqa)
@@ -35,7 +35,7 @@ struct TestStoreTests {
     #expect(result(run, "test_results_2.json") != nil && result(run, "val_results_2.json") == nil)
   }
 
-  /// The reference's subtitle store with another `vid2dur_idx.json`.
+  /// Returns a copy of the reference's subtitle store with a changed `vid2dur_idx.json`.
   private func subtitles(_ run: TinyRun, _ change: (inout JSON) -> Void) throws -> JSON {
     let path = run.folder.path("subtitles.db")
     try FileManager.default.copyItem(atPath: TinyRun.store("tv_subtitles"), toPath: path)
@@ -50,7 +50,7 @@ struct TestStoreTests {
     splits["test"] = nil
   }
 
-  /// TVR's own name of its test split.
+  /// TVR's own name of its test split is found.
   @Test func theSplitOfAStoreIsFound() throws {
     let run = try TinyRun()
     var options = try run.options(.tvr)
@@ -71,7 +71,7 @@ struct TestStoreTests {
     #expect(said.contains("the split \"other\""))
   }
 
-  /// What cannot be found or told is refused before anything is trained.
+  /// An unknown or ambiguous split is refused before training.
   @Test(arguments: ["tset", nil]) func noSplitIsGuessed(name: String?) throws {
     let run = try TinyRun()
     var options = try run.options(.tvr)

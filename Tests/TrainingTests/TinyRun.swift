@@ -6,14 +6,14 @@ import Testing
 
 @testable import Training
 
-/// Trainings of a few updates on the reference's small corpus, for every family of tasks.
+/// Runs of a few updates on the reference's small corpus, for every family of tasks.
 struct TinyRun {
   let folder: TemporaryFolder
   private static var golden: String { SharedData.golden.path }
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// The stores, and options that give every part of the family something to do.
+  /// Returns stores, and options that use every part of the family.
   func options(_ task: RunTask) throws -> JSONObject {
     var options: JSONObject = [
       "task": .string(task.rawValue), "model_config": .string("\(Self.golden)/expected/model_config.json"),
@@ -78,7 +78,7 @@ struct TinyRun {
     return options
   }
 
-  /// A dataset as VALUE's configurations have it.
+  /// Returns a dataset in the format of VALUE's configurations.
   func dataset(_ task: String, _ split: String, _ more: JSONObject) -> JSON {
     let kinds: [String: JSON] = ["tvr": "vcmr", "tvqa": "videoQA", "violin": "violin", "tvc": "videoCap"]
     var entry: JSON = [
@@ -91,7 +91,7 @@ struct TinyRun {
 
   static func store(_ name: String) -> String { "\(golden)/db/txt_db/\(name).db" }
 
-  /// A corpus of pre-training with some objectives.
+  /// Returns a pre-training corpus with some objectives.
   func target(_ objectives: [String], interval: JSON? = nil) -> JSON {
     let split: JSON = [
       "name": "all", "tasks": .array(objectives.map { .string($0) }),
@@ -102,7 +102,7 @@ struct TinyRun {
     return target
   }
 
-  /// A copy of a caption store that names the tokenizer by its whole path.
+  /// Returns a copy of a caption store that names the tokenizer by its full path.
   private func captions(_ split: String) throws -> String {
     let path = folder.path("tvc_\(split).db")
     guard !FileManager.default.fileExists(atPath: path) else { return path }
@@ -116,8 +116,8 @@ struct TinyRun {
     return path
   }
 
-  /// Trains.
-  /// - Returns: the configuration, which knows what was read, and what was said.
+  /// Trains a run.
+  /// - Returns: the configuration, which records what was read, and the log.
   @discardableResult
   func train(_ task: RunTask, _ options: JSONObject) throws -> (configuration: RunConfiguration, said: String)
   {
@@ -130,7 +130,7 @@ struct TinyRun {
   }
 }
 
-/// What a log says.
+/// A recorder of a log's text.
 final class Said: @unchecked Sendable {
   private let lock = NSLock()
   private var lines = ""

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Training
 
-/// Where weights are pulled.
+/// The values that the weights are pulled towards.
 private struct Target: TaskBatch, TaskInput {
   let values: [Float]
   var counts: [Counted: Int] { [.targets: 1] }
@@ -35,8 +35,7 @@ private final class Pull: Source {
   let loader = Loader()
   let store: ParameterStore
   let weights: Parameter
-  /// The update in which a target is not a number, and the one whose gradient has no end while its
-  /// loss is finite.
+  /// The update with a NaN target, and the one with an infinite gradient of a finite loss.
   let poisoned: Int?
   let endless: Int?
 
@@ -99,8 +98,9 @@ struct TrainerTests {
     RunFolder(path: folder.path(name)).savedCheckpoints().map(\.name)
   }
 
-  /// What was learnt before it is kept, and the validation comes first when the run goes on. What
-  /// it comes to is that of one run, to the bit, whatever moments are kept in.
+  /// An interrupted validation comes first when the run resumes, and nothing learnt is lost.
+  ///
+  /// The result is bit for bit that of an uninterrupted run, in any precision of moments.
   @Test(arguments: MomentsPrecision.allCases)
   func aValidationThatDoesNotEndIsBegunAnew(moments: MomentsPrecision) throws {
     var steps: [Int] = []
@@ -124,7 +124,7 @@ struct TrainerTests {
     }
   }
 
-  /// Moments in bfloat16 are of the run's seed, and its states hold them as they are.
+  /// Moments in bfloat16 depend on the run's seed, and states store them exactly.
   @Test func momentsFollowTheSeed() throws {
     func trained(_ name: String, _ moments: MomentsPrecision, seed: Int) throws -> [Float] {
       try run(name) { _ in
@@ -147,13 +147,13 @@ struct TrainerTests {
     }
   }
 
-  /// A run that is over has nothing left to do.
+  /// A finished run has nothing left to do.
   @Test func aFinishedRunIsNotValidatedAgain() throws {
     let whole = try run("run") { _ in }
     #expect(try run("run", resume: true) { _ in Issue.record("validated again") } == whole)
   }
 
-  /// A number that is none stops the run with the weights as they were, and nothing is saved.
+  /// A NaN loss stops the run, leaves the weights as they were and saves nothing.
   @Test func notANumberStopsTheRun() throws {
     let pull = try Pull(poisoned: 3)
     var message = ""
@@ -169,13 +169,12 @@ struct TrainerTests {
     #expect(RunFolder(path: folder.path("poisoned")).savedStates().isEmpty)
   }
 
-  /// A device whose results take a wait.
+  /// A device whose results take a wait to read.
   private final class Apart: ForwardingBackend, @unchecked Sendable {
     override var stepsBetweenReads: Int { 8 }
   }
 
-  /// What is read an update late is what is read at once: the weights, and the losses, norms and
-  /// rates of every update.
+  /// Late reads change nothing: weights, losses, norms and rates of every update stay the same.
   @Test func readingLateChangesNothing() throws {
     let cpu = try CPUBackend(threads: 1)
     let runs = try [("at once", cpu), ("late", Apart(cpu))].map { (name: String, backend: any Backend) in
@@ -197,8 +196,9 @@ struct TrainerTests {
     #expect(runs[0].scalars == runs[1].scalars && runs[0].scalars.count == 7 * 4)
   }
 
-  /// The device has the next update to do while the host reads of one: it waits once an update, and
-  /// the device runs dry only where weights are saved.
+  /// The device computes the next update while the host reads one, with one wait an update.
+  ///
+  /// The device runs dry only where weights are saved.
   @Test(.enabled(if: TestGPU.isEmulated, "a GPU does not count its calls"))
   func theDeviceIsNeverOutOfWork() throws {
     let counts = try [4, 8].map { steps in
@@ -214,8 +214,7 @@ struct TrainerTests {
     #expect(counts[1].stalls == counts[0].stalls)
   }
 
-  /// Where losses are read late, the update is named that a number was none in, and nothing of it
-  /// is kept.
+  /// With late reads, the error names the update of the NaN, and nothing of that update is kept.
   @Test func notANumberStopsTheRunLate() throws {
     let pull = try Pull(poisoned: 2, on: Apart(try CPUBackend(threads: 1)))
     let error = #expect(throws: DataError.self) { try run("late", pull: pull) { _ in } }
@@ -224,7 +223,7 @@ struct TrainerTests {
     #expect(RunFolder(path: folder.path("late")).savedStates().isEmpty)
   }
 
-  /// A gradient without an end stops the run as well, before it reaches the weights.
+  /// An infinite gradient stops the run too, before it reaches the weights.
   @Test func anEndlessGradientStopsTheRun() throws {
     let pull = try Pull(endless: 3)
     let error = #expect(throws: DataError.self) { try run("endless", pull: pull) { _ in } }
@@ -233,11 +232,10 @@ struct TrainerTests {
     #expect(checkpoints("endless") == ["2"])
   }
 
-  /// Gradients of an update's batches are summed, and their sum is clipped to `grad_norm` where it
-  /// is longer; −1 leaves it.
+  /// Gradients of an update's batches are summed, and the sum is clipped to `grad_norm` unless −1.
   ///
-  /// The distance's gradient at weights of 0 is −t/‖t‖ for a target t; after one update Adam's
-  /// first moment is (1 − β₁) times the gradient it was given.
+  /// At weights of 0, the distance's gradient is −t/‖t‖ for a target t. After one update, Adam's
+  /// first moment is (1 − β₁) times the gradient.
   @Test(arguments: [(1, 0.25), (1, 4), (1, -1), (3, 0.25), (3, 100), (3, -1)])
   func gradientsAreSummedAndClipped(parts: Int, limit: Double) throws {
     let name = "run \(parts) \(limit)"
@@ -266,7 +264,8 @@ struct TrainerTests {
     }
   }
 
-  /// `lr_mul` speeds up what lies outside the video encoder, in the families whose scripts have it.
+  /// `lr_mul` raises the learning rate outside the video encoder, in families whose scripts have
+  /// it.
   @Test(arguments: [(RunTask.tvqa, Float(10)), (.violin, 10), (.tvc, 10), (.tvr, 1)])
   func headsLearnFaster(task: RunTask, times: Float) throws {
     let settings = { (configuration: inout RunConfiguration) in

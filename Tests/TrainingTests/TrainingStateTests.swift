@@ -42,7 +42,7 @@ struct TrainingStateTests {
     #expect(try folder.latestState { Issue.record("\($0)") } == nil)
     for step in [100, 200, 1000] { try save(step) }
     #expect(folder.savedStates().map(\.step) == [200, 1000])
-    // A run that went on from 200 makes what came after it void.
+    // A run that resumes from 200 makes the later states void.
     try save(300)
     #expect(folder.savedStates().map(\.step) == [200, 300])
   }
@@ -67,7 +67,7 @@ struct TrainingStateTests {
       #expect(try folder.latestState { warnings.append($0) }?.state == state(1))
       #expect(warnings.count == 1 && warnings[0].contains(path))
     }
-    // One bit of a tensor is enough.
+    // One flipped bit of a tensor is detected.
     var damaged = bytes
     damaged[bytes.count - 1] ^= 1
     try damaged.write(to: URL(fileURLWithPath: path))
@@ -92,7 +92,7 @@ struct TrainingStateTests {
     try Safetensors.write(path: path, tensors: [], metadata: ["hero_state": text])
     let error = #expect(throws: DataError.self) { try SavedTrainingState(path: path, step: 1) }
     #expect(error?.file == path)
-    // A run begun before dropout drew its present numbers is told so.
+    // Versions 1 and 2 drew other numbers for dropout, and the error says so.
     let begunBefore = [1, 2].contains { text.contains(#""version": \#($0),"#) }
     #expect(error?.problem.contains("dropout") == begunBefore)
   }

@@ -9,11 +9,11 @@ import Testing
 
 @testable import Training
 
-/// Moments within given videos, from files as their authors keep them to figures.
+/// Moments within given videos, from their authors' files to figures.
 struct WindowTaskTests {
   static let tasks = ["qvhighlights", "charades_sta", "activitynet", "tacos"]
 
-  /// Videos of the reference's small corpus, with moments made up for them.
+  /// Videos of the reference's small corpus, with made-up moments.
   private struct Made {
     let run: TinyRun
     let videos: [String]
@@ -23,7 +23,7 @@ struct WindowTaskTests {
       videos = try QueryStore(path: TinyRun.store("tvr_train")).videos.sorted()
     }
 
-    /// [video][sentence] of moments in seconds.
+    /// Returns two sentences a video, each with windows in seconds.
     private func moments(_ split: Int) -> [(video: String, text: String, windows: [[Double]])] {
       videos.enumerated().flatMap { place, video in
         (0..<2).map { sentence in
@@ -34,7 +34,7 @@ struct WindowTaskTests {
       }
     }
 
-    /// The annotation of a task in the form of its authors.
+    /// Returns the annotation of a task in its authors' format.
     func annotation(_ task: String, _ name: String, split: Int = 0) throws -> String {
       let moments = moments(split)
       var text = ""
@@ -70,7 +70,7 @@ struct WindowTaskTests {
       return try run.folder.file(name, text)
     }
 
-    /// Its store.
+    /// Returns the store of an annotation.
     func store(_ task: String, _ annotation: String, _ name: String) throws -> String {
       let output = run.folder.path(name)
       try TextStoreBuilder(
@@ -81,7 +81,7 @@ struct WindowTaskTests {
     }
   }
 
-  /// Times in another unit, or features of another length.
+  /// Moments after the last frame are reported, as with another unit or other features.
   @Test func momentsBehindTheirVideosAreTold() throws {
     let made = try Made()
     let task = try #require(RunTask(rawValue: "activitynet"))
@@ -152,7 +152,7 @@ struct WindowTaskTests {
     return rows
   }
 
-  /// Of several moments one is learnt at a time, a function of the item's place in the run.
+  /// Training draws one of several moments, as a function of the item's place in the run.
   @Test func oneOfSeveralMomentsIsDrawn() throws {
     let made = try Made()
     let annotation = try made.annotation("qvhighlights", "train")
@@ -185,7 +185,7 @@ struct WindowTaskTests {
     #expect(try targets() == drawn)
   }
 
-  /// Annotators who mark one moment, and moments that all answer, are not taken for one another.
+  /// A window task refuses TVR's stores, and TVR refuses a window task's.
   @Test func storesOfTheOtherKindAreRefused() throws {
     let made = try Made()
     let task = try #require(RunTask(rawValue: "qvhighlights"))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Vision
 
-/// The image tower beside PyTorch's, in the layouts of open_clip and Hugging Face, with both
+/// The image tower compared with PyTorch's, in the layouts of open_clip and Hugging Face, with both
 /// activations.
 @Suite struct CLIPGoldenTests {
   @Test(arguments: CLIPRows.models) func agreesWithPyTorch(model: String) throws {

@@ -16,7 +16,7 @@ import Testing
     let output = try builder.output(build(builder, input))
     let plan = try builder.finish()
     for (place, value) in x.values.enumerated() { plan.elements(of: input)[place] = Float(value) }
-    // Twice: what one run leaves behind is not what the next starts from.
+    // The plan runs twice, since a run must not depend on what the one before left behind.
     try plan.run()
     for (place, value) in x.values.enumerated() { plan.elements(of: input)[place] = Float(value) }
     try plan.run()

@@ -9,7 +9,7 @@ import Testing
 struct DecodingTests {
   private static func path(_ name: String) -> String { Fixtures.path("Vision/\(name)") }
 
-  /// What a network sees of a video, each picture's bytes.
+  /// Returns the bytes of each picture that a network sees of a video, and the pictures' size.
   static func pictures(
     _ path: String, rate: PictureRate, input: NetworkInput = .pictures(side: 30, isCropped: false)
   ) throws -> (pictures: [[UInt8]], width: Int, height: Int) {
@@ -24,7 +24,7 @@ struct DecodingTests {
     return (pictures, stream.width, stream.height)
   }
 
-  /// The numbers of pictures whose brightness says them; see the fixtures.
+  /// Returns the numbers of pictures, which the fixtures encode as brightness.
   private static func numbers(_ name: String, rate: PictureRate) throws -> [Int] {
     try pictures(path(name), rate: rate).pictures.map { (picture: [UInt8]) -> Int in
       let sum = picture.reduce(0) { $0 + Int($1) }
@@ -36,8 +36,7 @@ struct DecodingTests {
   private static let perClip = PictureRate(numerator: 2, denominator: 3)
   private static let thirty = PictureRate(numerator: 30, denominator: 1)
 
-  /// Whoever compiles with the headers of a version that hero does not know, or that it knows
-  /// otherwise, learns it here.
+  /// The headers in this build are of a version that hero knows, with the contents that it knows.
   @Test func theHeadersHereAreAmongTheKnownOnes() { #expect(hero_ffmpeg_knows_headers()) }
 
   @Test(arguments: ["plain.mp4", "plain.mkv"]) func headersAreRead(name: String) throws {
@@ -48,8 +47,8 @@ struct DecodingTests {
     #expect(file.codec == "mpeg4")
   }
 
-  /// Picture n belongs to place round(n/10·rate); a place shows the last that belongs to it or one
-  /// before.
+  /// Picture n belongs to place round(n/10·rate), and a place shows the last picture at or before
+  /// it.
   @Test(arguments: ["plain.mp4", "plain.mkv"]) func picturesComeAtAConstantRate(name: String) throws {
     #expect(try Self.numbers(name, rate: Self.perClip) == [7, 22])
     #expect(try Self.numbers(name, rate: Self.thirty) == (0..<96).map { $0 / 3 })
@@ -87,7 +86,7 @@ struct DecodingTests {
       let part = picture[rows.lowerBound * 3 * width..<rows.upperBound * 3 * width]
       return part.reduce(0) { $0 + Int($1) } / part.count
     }
-    // The file asks for a turn against the clock: what lay on the left is below.
+    // The file asks for a counterclockwise turn, so what lay on the left is at the bottom.
     #expect(brightness(0..<20) > 180)
     #expect(brightness(28..<48) < 50)
   }
@@ -124,7 +123,7 @@ struct DecodingTests {
     for path in [
       try folder.file("garbage.mp4", "garbage"), try folder.file("empty.mp4", ""), Self.path("sound.mkv"),
       folder.path("missing.mp4"), folder.root,
-      // A playlist leads nowhere else.
+      // A playlist is not followed.
       try folder.file("list.m3u8", "#EXTM3U\n#EXTINF:1,\nhttp://localhost/a.ts\n#EXT-X-ENDLIST\n"),
     ] {
       let error = try #require(throws: DataError.self) { try VideoFile(path: path) }

@@ -38,8 +38,8 @@ import Testing
         Pictures(width: width, height: height, bytes: Array(pictures.joined())))
       #expect(features[network.name]?.values == rows)
     }
-    // 96 pictures at 30 a second are filled up to 180: four clips of 45, of which the video's 3.2 s
-    // have three.
+    // 96 pictures at 30 a second are padded to 180, four clips of 45. The video's 3.2 s cover
+    // three.
     let (all, width, height) = try DecodingTests.pictures(
       path("plain.mp4"), rate: PictureRate(numerator: 30, denominator: 1), input: networks[1].input)
     var seen = all + [[UInt8]](repeating: all[95], count: 24)

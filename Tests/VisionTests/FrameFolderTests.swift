@@ -31,7 +31,9 @@ import Testing
   @Test(arguments: ["", "0", "-3", "x", "1/0", "0/1", "1/2/3", "inf", "nan", "1e9", "0.0001", "/", "3/"])
   func otherRatesAreNone(text: String) { #expect(PictureRate(text) == nil) }
 
-  /// Greys of 40, 120 and 200, PNG and JPEG, a second each; one that is damaged is the one before.
+  /// Pictures, PNG or JPEG, are seen in their order, and a damaged one repeats the one before.
+  ///
+  /// They are greys of 40, 120 and 200, a second each.
   @Test func picturesAreSeenInTheirOrder() throws {
     func greys(_ path: String) throws -> [Int] {
       let source = try FrameFolder(path: path, rate: PictureRate(numerator: 1, denominator: 1))

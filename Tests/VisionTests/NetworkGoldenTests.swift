@@ -4,7 +4,7 @@ import Testing
 
 @testable import Vision
 
-/// Networks beside PyTorch's on random weights.
+/// Networks compared with PyTorch's on random weights.
 @Suite struct NetworkGoldenTests {
   private func worst(_ rows: [Float], _ expected: [Float], width: Int) -> Double {
     let wanted = stride(from: 0, to: expected.count, by: width).map { start in
@@ -13,11 +13,11 @@ import Testing
     return worstRow(rows, wanted)
   }
 
-  /// The residual tower, in open_clip's layout and in OpenAI's.
+  /// CLIP's residual tower agrees with PyTorch's, in open_clip's layout and in OpenAI's.
   @Test(arguments: [CLIPStates.folder, CLIPStates.archive]) func clipsResNet(path: String) throws {
     let expected = try CLIPStates()
     let files = try CLIPFiles(path: path)
-    // OpenAI's heads are 64 elements wide, and this one's 16.
+    // OpenAI's heads are 64 elements wide, and this tower's 16.
     #expect(files.imageNetwork == "clip-rn")
     let tower = CLIPFiles.Tower(activation: .quickGELU, heads: 4)
     if path == CLIPStates.folder { #expect(files.image == tower) }
@@ -29,7 +29,7 @@ import Testing
     #expect(try CLIPImageTower.network(files, precision: .float32).width == 6)
   }
 
-  /// MIL-NCE's, of clips whose maps do not divide evenly.
+  /// MIL-NCE's S3D agrees with PyTorch's on clips whose maps do not divide evenly.
   @Test func gatedS3D() throws {
     let json = try JSON.read(path: Fixtures.path("Vision/s3d.json"))
     let rows = (json["rows"]?.array ?? []).flatMap { ($0.array ?? []).map { Float($0.double ?? .nan) } }
@@ -49,7 +49,7 @@ import Testing
     #expect(throws: DataError.self) {
       try CLIPResNet(TinyResNet().arrays.weights, tower, name: "clip-rn", precision: .float32)
     }
-    // 64 channels in heads of 7.
+    // 64 channels do not divide into 7 heads.
     let odd = CLIPFiles.Tower(activation: .quickGELU, heads: 7)
     #expect(throws: DataError.self) {
       try CLIPResNet(resnet, odd, name: "clip-rn", precision: .float32)

@@ -56,7 +56,7 @@ import Testing
     #expect(clipError < 0.03)
   }
 
-  /// A hole, a variance below 0 and a fourth colour each leave a network that is none.
+  /// Weights with a missing block, a negative variance or a fourth colour are refused.
   @Test func brokenWeightsAreRefused() throws {
     func refused(_ change: (inout [(name: String, array: NDArray)]) throws -> Void) throws -> DataError {
       var arrays = TinyResNet().arrays.list
@@ -83,7 +83,7 @@ import Testing
     #expect(colours.problem == "reads 4 channels, and pictures have 3", "\(colours)")
   }
 
-  /// Whatever the network, its first convolution reads three colours.
+  /// Every network's first convolution must read three colours.
   @Test func fourColoursAreRefused() throws {
     let (slowfast, clip) = (TinyArrays(), TinyArrays())
     for pathway in 0..<2 {

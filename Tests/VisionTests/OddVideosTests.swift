@@ -5,8 +5,9 @@ import Testing
 
 @testable import Vision
 
-/// Files whose containers say little or lie, and files that are no videos. How many rows there are
-/// is what FFmpeg's program gives (`-vf fps=2/3`).
+/// Files whose containers say little or lie, and files that are no videos.
+///
+/// The expected numbers of rows are those of FFmpeg's program (`-vf fps=2/3`).
 @Suite struct OddVideosTests {
   private let folder: TemporaryFolder
 
@@ -14,7 +15,7 @@ import Testing
 
   private func path(_ name: String) -> String { Fixtures.path("Vision/\(name)") }
 
-  /// The fixture several times end to end.
+  /// Writes a fixture several times end to end and returns its path.
   private func joined(_ name: String, times: Int) throws -> String {
     let bytes = try Fixtures.bytes("Vision/\(name)")
     let path = folder.path("\(times) \(name)")
@@ -22,7 +23,7 @@ import Testing
     return path
   }
 
-  /// Rows of a network of pictures and of one of clips, and where the video lies in time.
+  /// Returns the rows of a picture network and of a clip network, and the video's span in time.
   private func rows(_ path: String) throws -> (pictures: Int?, clips: Int?, span: VideoSpan?) {
     let networks: [any FeatureNetwork] = [
       try ResNet(TinyResNet().arrays.weights, precision: .float32, side: 32),
@@ -35,7 +36,8 @@ import Testing
     return (found?.features["resnet"]?.rows, found?.features["slowfast"]?.rows, found?.span)
   }
 
-  /// Six seconds each: without times, with a duration of one second, with times from 100 s on.
+  /// Six seconds give four rows: without times, with a stated duration of one second, with times
+  /// from 100 s on.
   @Test(arguments: [
     ("raw.h264", 0.0), ("es.hevc", 0), ("short.mkv", 0), ("start.mkv", 100), ("restarts.ts", nil),
   ])
@@ -48,9 +50,9 @@ import Testing
     #expect(try VideoFile(path: path(name)).start == span?.start)
   }
 
-  /// A file whose index is whole and whose pictures are not, as a download that was not finished.
+  /// A file with a whole index and missing pictures, as of an unfinished download, is reported.
   @Test func aVideoThatEndsEarlyIsTold() throws {
-    // The index comes first.
+    // In this file the index comes first.
     let bytes = try Fixtures.bytes("Vision/fast.mp4")
     let path = folder.path("cut.mp4")
     try Data(bytes.prefix(bytes.count * 6 / 10)).write(to: URL(fileURLWithPath: path))
@@ -74,7 +76,7 @@ import Testing
     #expect(error.description.contains(name), "\(error)")
   }
 
-  /// Without its key, what is decoded is noise that has rows too.
+  /// Encrypted videos are refused: without the key they decode to noise, which has rows too.
   @Test func encryptedPicturesAreRefused() throws {
     let error = try #require(throws: DataError.self) { try rows(path("encrypted.mp4")) }
     #expect(error.description.contains("encrypted"), "\(error)")
@@ -102,7 +104,7 @@ import Testing
     #expect(FeatureFolder.span(file: path("plain.mp4")) == nil)
   }
 
-  /// What lists other files is opened by nobody, whatever its name is.
+  /// A file that lists other files is not opened, whatever its name.
   @Test func listsOfOtherFilesAreNotFollowed() throws {
     try FileManager.default.copyItem(atPath: path("restarts.ts"), toPath: folder.path("other.ts"))
     let lists = [
@@ -123,7 +125,7 @@ import Testing
     }
   }
 
-  /// A pipe that nobody writes to would be waited for without end.
+  /// Pipes are refused, since one without a writer would be waited for without end.
   @Test(.timeLimit(.minutes(30))) func pipesAreRefused() throws {
     let pipe = folder.path("pipe.mp4")
     #expect(mkfifo(pipe, 0o600) == 0)
@@ -147,7 +149,7 @@ import Testing
     _ = try folder.file("v/\(String(repeating: "n", count: 252)).ts", "x")
     var told: [String] = []
     let videos = try VideoList.videos(at: [folder.path("v")]) { told.append($0) }
-    // Bytes, since the strings of the two cafés are equal.
+    // Bytes are compared, since the strings of the two cafés are equal.
     #expect(
       videos.map { Array($0.utf8.dropFirst(folder.path("v/").utf8.count)) }
         == [

@@ -2,7 +2,7 @@ import Formats
 
 @testable import Vision
 
-/// A tensor of [batch, channels, time, height, width] and what networks do to it, in loops and
+/// A tensor of [batch, channels, time, height, width] and networks' operations on it, as loops in
 /// double precision.
 struct Volume {
   var shape: [Int]
@@ -21,7 +21,7 @@ struct Volume {
     return values[number]
   }
 
-  /// Runs over every place of a result of this shape.
+  /// Makes a result of this shape, computing every place.
   static func make(_ shape: [Int], _ value: ([Int]) -> Double) -> Volume {
     var place = [Int](repeating: 0, count: shape.count)
     var values: [Double] = []
@@ -38,7 +38,7 @@ struct Volume {
     return Volume(shape, values)
   }
 
-  /// Zeros outside, half a kernel wide.
+  /// Convolves with a padding of zeros, half a kernel wide.
   func convolved(_ kernel: Volume, strides: [Int]) -> Volume {
     let half: [Int] = kernel.shape.suffix(3).map { $0 / 2 }
     var result = [shape[0], kernel.shape[0]]
@@ -69,8 +69,9 @@ struct Volume {
     }
   }
 
-  /// 3×3 with stride 2 over height and width; every value is at least 0 here, so that padding never
-  /// wins.
+  /// Takes maxima of 3×3 with stride 2 over height and width.
+  ///
+  /// Every value is at least 0 here, so that padding never wins.
   func pooled() -> Volume {
     let (height, width) = ((shape[3] - 1) / 2 + 1, (shape[4] - 1) / 2 + 1)
     return Volume.make([shape[0], shape[1], shape[2], height, width]) { place in
@@ -100,7 +101,7 @@ struct Volume {
 
   static func + (a: Volume, b: Volume) -> Volume { Volume(a.shape, zip(a.values, b.values).map(+)) }
 
-  /// Channels of a, then of b.
+  /// Returns its own channels, followed by those of `other`.
   func joined(_ other: Volume) -> Volume {
     Volume.make([shape[0], shape[1] + other.shape[1]] + shape.dropFirst(2)) { place in
       var place = place
@@ -110,7 +111,7 @@ struct Volume {
     }
   }
 
-  /// The mean of each channel of each item.
+  /// The mean of each channel of each item: [items][channels].
   var means: [[Double]] {
     let each = shape.dropFirst(2).reduce(1, *)
     return (0..<shape[0]).map { item in
@@ -129,7 +130,7 @@ final class TinyArrays {
   private var byName: [String: [Double]] = [:]
   private var state: UInt64 = 88_172_645_463_325_252
 
-  /// Uniform in −1 … 1.
+  /// Returns a uniform number in −1 … 1.
   func random() -> Float {
     state ^= state << 13
     state ^= state >> 7
@@ -162,7 +163,7 @@ final class TinyArrays {
 
   func shape(_ name: String) -> [Int] { list.first { $0.name == name }?.array.shape ?? [] }
 
-  /// A convolution's kernel with three spatial dimensions.
+  /// Returns a convolution's kernel with three spatial dimensions.
   func kernel(_ name: String) -> Volume {
     let shape = shape(name + ".weight")
     return Volume(
@@ -172,7 +173,7 @@ final class TinyArrays {
   var weights: NetworkWeights { NetworkWeights(path: "tiny", arrays: list) }
 }
 
-/// The largest distance of rows, relative to the wanted row's length.
+/// Returns the largest distance of a row, relative to the wanted row's length.
 func worstRow(_ rows: [Float], _ wanted: [[Double]]) -> Double {
   let width = wanted.first?.count ?? 1
   guard rows.count == width * wanted.count else { return .infinity }

@@ -51,7 +51,7 @@ struct SamplingTests {
       PictureStream.scaledSize(width: width, height: height, side: 224) == (scaledWidth, scaledHeight))
   }
 
-  /// Pictures are numbers; the padding written out as the reference does it on whole arrays.
+  /// Clips of numbered pictures equal those that the reference's padding of whole arrays gives.
   @Test(arguments: [1, 29, 30, 31, 45, 89, 90, 91, 100, 135, 180], [1.5, 2, 0.5])
   func clipsAreFilledUpBySecondsAndIntervals(count: Int, seconds: Double) throws {
     let interval = try #require(FrameInterval(seconds: seconds))
@@ -65,7 +65,7 @@ struct SamplingTests {
       places.map { UInt8(pictures[start + $0]) }
     }
     let seen = Double(count) / 30
-    // Those that are near what was seen are believed, others are not.
+    // Only durations near what was seen are believed.
     for duration in [nil, seconds * 0.9, seconds * 1.5, seen - 0.4, seen + 0.4, 1000] as [Double?] {
       var clips: [[UInt8]] = []
       let gatherer = ClipGatherer(

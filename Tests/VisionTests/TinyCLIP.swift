@@ -3,7 +3,7 @@ import Foundation
 
 @testable import Vision
 
-/// An image encoder of two layers, and what it computes.
+/// An image encoder of two layers, and its expected results.
 struct TinyCLIP {
   let arrays = TinyArrays()
   static let (hidden, head, patch, edge, width) = (16, 8, 4, 2, 6)
@@ -39,7 +39,7 @@ struct TinyCLIP {
     arrays.add("\(name).bias", [Self.hidden], scale: 0.3)
   }
 
-  /// The same weights by Hugging Face's names.
+  /// The same weights under Hugging Face's names.
   var huggingFace: NetworkWeights {
     let hidden = Self.hidden
     let renamed: [(name: String, array: NDArray)] = arrays.list.flatMap {

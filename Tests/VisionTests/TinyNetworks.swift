@@ -2,7 +2,7 @@ import Formats
 
 @testable import Vision
 
-/// A ResNet of few channels, and what it computes.
+/// A ResNet of few channels, and its expected results.
 struct TinyResNet {
   let arrays = TinyArrays()
   private let depths = [2, 1, 1, 1]
@@ -23,7 +23,7 @@ struct TinyResNet {
         width = 4 * inner
       }
     }
-    // What a state dict has besides.
+    // A state dict has these arrays too.
     arrays.add("bn1.num_batches_tracked", [])
     arrays.add("fc.weight", [10, width])
     arrays.add("fc.bias", [10])
@@ -52,7 +52,7 @@ struct TinyResNet {
   }
 }
 
-/// A SlowFast of few channels, and what it computes.
+/// A SlowFast of few channels, and its expected results.
 struct TinySlowFast {
   let arrays = TinyArrays()
   static let frames = 8
@@ -122,7 +122,7 @@ struct TinySlowFast {
 }
 
 extension Pictures {
-  /// Pictures of random bytes.
+  /// Makes pictures of random bytes.
   static func random(_ count: Int, width: Int, height: Int) -> Pictures {
     let arrays = TinyArrays()
     var bytes: [UInt8] = []
@@ -130,7 +130,7 @@ extension Pictures {
     return Pictures(width: width, height: height, bytes: bytes)
   }
 
-  /// (value/255 − mean)/(deviation + 1e-8) as [items, 3, times, height, width].
+  /// Returns (value/255 − mean)/(deviation + 1e-8) as [items, 3, times, height, width].
   func volume(mean: [Double], deviation: [Double], times: Int) -> Volume {
     Volume.make([count / times, 3, times, height, width]) { place in
       let picture = place[0] * times + place[2]

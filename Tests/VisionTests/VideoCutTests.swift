@@ -6,7 +6,7 @@ import Testing
 
 @testable import Vision
 
-/// Moments cut out of videos without coding anything anew.
+/// Moments cut out of videos without re-encoding.
 @Suite struct VideoCutTests {
   private let folder: TemporaryFolder
 
@@ -14,7 +14,7 @@ import Testing
 
   private func path(_ name: String) -> String { Fixtures.path("Vision/\(name)") }
 
-  /// The numbers of the pictures that a player shows, each a grey of its own.
+  /// Returns the numbers of the pictures that a player shows, each encoded as a grey.
   private func numbers(_ path: String) throws -> [Int] {
     let decoder = try FrameDecoder(VideoFile(path: path), threads: 1)
     var numbers: [Int] = []
@@ -27,8 +27,9 @@ import Testing
     return numbers
   }
 
-  /// H.264 with a key picture every two seconds, in a container without an index: what is shown
-  /// begins with the moment.
+  /// A cut of H.264 shows its moment from the beginning, by an edit list.
+  ///
+  /// The file has a key frame every two seconds and no index.
   @Test func anEditListHidesWhatIsBefore() throws {
     let file = folder.path("moment.mp4")
     #expect(try VideoCut.ending(of: path("restarts.ts")) == "mp4")
@@ -42,7 +43,7 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root) == ["moment.mp4"])
   }
 
-  /// A key picture every four seconds, and an index that leads there.
+  /// Moments of drawn videos are exact, with a key frame every four seconds and an index to it.
   @Test func momentsOfDrawnVideos() throws {
     let drawn = folder.path("drawn.mp4")
     let writer = try VideoWriter(path: drawn, width: 64, height: 48, frameRate: 4)
@@ -62,7 +63,7 @@ import Testing
     }
   }
 
-  /// What MP4 does not hold goes into Matroska; a moment beyond the end has what there is.
+  /// Streams that MP4 cannot hold go into Matroska, and a moment past the end is cut at the end.
   @Test func othersAreMatroska() throws {
     #expect(try VideoCut.ending(of: path("late.mkv")) == "mkv")
     let file = folder.path("moment.mkv")
@@ -95,7 +96,7 @@ import Testing
       try FileManager.default.contentsOfDirectory(atPath: folder.root).sorted() == ["link.mp4", "moment.mp4"])
   }
 
-  /// A limit that is passed, no moment, no video: nothing is left.
+  /// A cut past a limit, without a moment or without a video fails and leaves nothing.
   @Test func whatCannotBeCutIsTold() throws {
     struct Stop: Error {}
     var small = VideoCut.Limits()
@@ -114,7 +115,7 @@ import Testing
       #expect(throws: DataError.self) { try VideoCut.write(video, from: start, to: end, into: file) }
     }
     #expect(throws: Stop.self) { try VideoCut.write(video, from: 0, to: 3, into: file) { throw Stop() } }
-    // Raw H.264 with pictures out of order, of which nothing says when they are shown.
+    // Raw H.264 has pictures out of order, and nothing says when they are shown.
     let raw = try #require(throws: DataError.self) {
       try VideoCut.write(path("raw.h264"), from: 0, to: 1, into: file)
     }

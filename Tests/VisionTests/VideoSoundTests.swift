@@ -5,7 +5,7 @@ import Testing
 
 @testable import Vision
 
-/// Sounds as recognisers of speech take them.
+/// Sound in the form that speech recognizers take.
 @Suite struct VideoSoundTests {
   private let folder: TemporaryFolder
 
@@ -25,7 +25,7 @@ import Testing
     samples.isEmpty ? 0 : samples.reduce(0.0) { $0 + abs(Double($1)) } / Double(samples.count)
   }
 
-  /// Eight bits, 8,000 a second, become sixteen, 16,000 a second.
+  /// Sound of 8 bits at 8,000 Hz becomes 16 bits at 16,000 Hz.
   @Test(arguments: [("sound.mkv", 1.0), ("late.mkv", 3)]) func soundIsResampled(name: String, seconds: Double)
     throws
   {
@@ -54,7 +54,7 @@ import Testing
   }
 }
 
-/// A script in the place of whisper.cpp's program.
+/// The speech recognizer, with a script in place of whisper.cpp's program.
 @Suite struct SpeechRecognizerTests {
   private let folder: TemporaryFolder
 
@@ -69,7 +69,7 @@ import Testing
     try SpeechRecognizer(model: try folder.file("model.bin", "lmgg"), environment: environment)
   }
 
-  /// The variable goes before the path, and only there `main` is whisper.cpp's.
+  /// `HERO_WHISPER_PATH` comes before `PATH`, and only there `main` is taken for whisper.cpp's.
   @Test func theProgramIsLookedFor() throws {
     let path = ["PATH": folder.path("path")]
     try install("exit 1", as: "path/main")
@@ -83,7 +83,7 @@ import Testing
     #expect(try recognizer(both).program == folder.path("own/build/bin/main"))
   }
 
-  /// What ends the work ends the program and what that has started.
+  /// An interruption ends the program and the processes that it has started.
   @Test(.timeLimit(.minutes(30))) func anInterruptionEndsTheProgram() throws {
     struct Stop: Error {}
     try install("sleep 3600; exit 0", as: "bin/whisper-cli")

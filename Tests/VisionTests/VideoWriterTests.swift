@@ -5,8 +5,8 @@ import Testing
 @testable import Vision
 
 struct VideoWriterTests {
-  /// Eight pictures of one colour each, at four a second: they come back in their order and about
-  /// as bright as they were.
+  /// Eight pictures of one colour each, at four a second, are read back in order, about as bright
+  /// as they were.
   @Test func whatIsWrittenIsReadBack() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("drawn.mp4")
@@ -27,7 +27,7 @@ struct VideoWriterTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root) == ["drawn.mp4"])
   }
 
-  /// One that is let go without an end leaves nothing.
+  /// A writer that is released before it finishes leaves no file.
   @Test func anUnfinishedVideoLeavesNothing() throws {
     let folder = try TemporaryFolder()
     do {

@@ -11,7 +11,8 @@ private func runFuzzer(
 nonisolated(unsafe) private var chosen: Target!
 
 /// Runs libFuzzer on the target that `HERO_FUZZ_TARGET` names, or prints the targets' names.
-/// libFuzzer starts the program anew without further words, so that no argument can name it.
+///
+/// libFuzzer restarts the program without further arguments, so no argument can name the target.
 package func fuzz(_ targets: [String: Target]) -> Never {
   let name = ProcessInfo.processInfo.environment["HERO_FUZZ_TARGET"] ?? ""
   chosen = targets[name]

@@ -1,14 +1,14 @@
 import Formats
 import Foundation
 
-/// A reader and what it is given.
+/// A reader under test.
 package struct Target {
-  /// Reads an input, and may throw a `DataError` over it.
+  /// Reads an input, and may throw a `DataError`.
   package let read: ([UInt8]) throws -> Void
 
   package init(_ read: @escaping ([UInt8]) throws -> Void) { self.read = read }
 
-  /// A reader of files.
+  /// Makes a target of a reader of files.
   package init(file read: @escaping (String) throws -> Void) {
     self.read = { bytes in
       try Self.write(bytes)
@@ -16,7 +16,7 @@ package struct Target {
     }
   }
 
-  /// Whatever the input, reading it ends, and ends in a value or in a `DataError`.
+  /// Reads any input, which must end in a value or in a `DataError`.
   package func test(_ bytes: [UInt8]) {
     do {
       try read(bytes)

@@ -2,7 +2,7 @@ import Foundation
 import Text
 
 extension Target {
-  /// Of the folder that `HERO_FUZZ_TOKENIZER` names.
+  /// The tokenizer in the folder that `HERO_FUZZ_TOKENIZER` names.
   package static let tokenizer: Tokenizer = {
     let folder = ProcessInfo.processInfo.environment["HERO_FUZZ_TOKENIZER"] ?? ""
     do {

@@ -4,8 +4,7 @@ import Fuzzing
 @testable import Formats
 @testable import Text
 
-/// Inputs whose bytes are not a file but choose how one is put together, so that most of them get
-/// past the first check.
+/// Targets whose input bytes choose how a file is composed, so that most pass the first check.
 extension Target {
   nonisolated(unsafe) static let structure: [String: Target] = [
     "pickle-structure": Target { _ = try Pickle.decode(pickle($0)) },
@@ -22,7 +21,7 @@ extension Target {
     }),
   ]
 
-  /// A pickle of calls, tensors, containers and memo entries, one piece for each byte.
+  /// Returns a pickle of calls, tensors, containers and memo entries, one piece a byte.
   private static func pickle(_ bytes: [UInt8]) -> [UInt8] {
     let storage = "(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI4\ntQ"
     let pieces = [
@@ -35,7 +34,7 @@ extension Target {
     return bytes.flatMap { Array(pieces[Int($0) % pieces.count].utf8) } + Array(".".utf8)
   }
 
-  /// A view of a storage of 16 numbers: offset, then a size and a stride for each dimension.
+  /// Returns a view of a storage of 16 numbers: an offset, then a size and a stride a dimension.
   private static func view(_ bytes: [UInt8]) -> TorchTensor {
     let values = [0, 1, 2, 3, 7, 15, 16, 17, Int(Int32.max), Int.max - 1, Int.max, -1, Int.min]
     let numbers = bytes.map { $0 < 200 ? values[Int($0) % values.count] : Int($0) }

@@ -4,9 +4,9 @@ import Fuzzing
 
 @testable import Text
 
-/// Every reader of `Formats` and `Text` by its name.
+/// Every reader of `Formats` and `Text`, by name.
 extension Target {
-  /// What a value of megabytes would only slow down.
+  /// The limit of a decompressed value, since megabytes would only slow down fuzzing.
   private static let limit = 1 << 20
 
   nonisolated(unsafe) static let arrays: [String: Target] = [
@@ -33,7 +33,7 @@ extension Target {
     }),
   ]
 
-  /// What is read is written, and reads as the same.
+  /// Readers of records; a value that is written and read again stays the same.
   nonisolated(unsafe) static let records: [String: Target] = [
     "json": Target { (bytes: [UInt8]) in
       let text: String = try JSON.parse(bytes).encoded()
@@ -51,7 +51,7 @@ extension Target {
     "compressed": Target { _ = try Compression.decompress($0, limit: limit) },
     "lmdb": Target(file: { path in
       let store = try LMDBReader(path: path)
-      // The keys lie somewhere in the file, and what is no key leads down the tree as well.
+      // Keys may lie anywhere in the file, and other bytes also lead down the tree.
       let bytes = try FileBytes.read(path: path)
       for start in stride(from: 0, to: bytes.count, by: 1 + bytes.count / 200) {
         _ = try store.get(key: Array(bytes[start...].prefix(8)))
@@ -63,7 +63,7 @@ extension Target {
   nonisolated(unsafe) static let text: [String: Target] = [
     "vocabulary": Target(file: { _ = try TokenizerFiles.vocabulary(at: $0) }),
     "merges": Target(file: { _ = try TokenizerFiles.merges(at: $0) }),
-    // Tokens of any text are those of the text that they decode to.
+    // The tokens of any text decode to a text that can be encoded.
     "tokenizer": Target { bytes in
       let text = String(decoding: bytes, as: UTF8.self)
       _ = tokenizer.encodeSubtitle(text)

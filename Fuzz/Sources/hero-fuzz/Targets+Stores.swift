@@ -8,10 +8,10 @@ import Fuzzing
 @testable import Metrics
 @testable import Search
 
-/// Readers behind other readers: what lies between a damaged file and the model.
+/// Readers between a damaged file and the model.
 extension Target {
   nonisolated(unsafe) static let behind: [String: Target] = [
-    // The first two bytes choose the video's frames and their length, the others are its subtitles.
+    // The first two bytes choose the video's frames and their length; the rest is its subtitles.
     "subtitle-store": Target { bytes in
       guard bytes.count > 2 else { return }
       let frames = [0, 1, 7, 60, 400, 5000][Int(bytes[0]) % 6]
@@ -31,7 +31,7 @@ extension Target {
       let row = { CaptionRow(video: "v", clip: "1", times: nil, captions: [$0]) }
       _ = try CaptionScorer([row(text)], references: [row("a man opens the door")], meteor: nil)
     },
-    // Pieces between bytes 0xFF: two captions, then the lists and the paraphrases of METEOR.
+    // Bytes 0xFF separate two captions, then the lists and the paraphrases of METEOR.
     "meteor": Target { bytes in
       let pieces = bytes.split(separator: 0xFF, omittingEmptySubsequences: false).map(Array.init)
       func piece(_ number: Int) -> [UInt8] { number < pieces.count ? pieces[number] : [] }
@@ -42,7 +42,7 @@ extension Target {
       let score = scorer.statistics(prediction: captions[0], references: [captions[1]]).score
       precondition(score >= 0 && score <= 1.0001, "METEOR is \(score)")
     },
-    // As "index", but all hashes are made right again, so that the damage reaches what lies behind
+    // Like "index", but with all hashes recomputed, so that the damage reaches what lies behind
     // them.
     "sealed-index": Target { bytes in
       var file = index
@@ -56,7 +56,7 @@ extension Target {
 
   // MARK: Subtitles
 
-  /// What `create-txtdb` makes of cues is read as training reads it.
+  /// Makes an entry from cues as `create-txtdb` does, and reads it as training does.
   private static func store(_ cues: [SubtitleCue], frames: Int, interval: Double) throws {
     let row: JSONObject = ["vid_name": "v", "sub": .array(cues.map(\.json))]
     let entry = try SubtitleRow(row, video: "v", frameLength: interval).entry(
@@ -96,7 +96,7 @@ extension Target {
     gzclose(file)
   }
 
-  /// What the files hold: most inputs change one of them.
+  /// The contents of the files, since most inputs change only one.
   nonisolated(unsafe) private static var written: [String: [UInt8]] = [:]
 
   private static func write(_ bytes: [UInt8], to path: String) throws {
@@ -112,7 +112,7 @@ extension Target {
 
   // MARK: Index
 
-  /// The heads and lists of an index lie close together; most patches go there.
+  /// Returns a place for a patch, mostly in the headers and lists of the index.
   private static func place(_ number: Int, in file: [UInt8]) -> Int {
     guard number < 0xC000 else { return number * 7 % file.count }
     let starts = [0, 2048, 4096] + segments(of: file).flatMap { [$0.start, $0.list] }
@@ -135,7 +135,8 @@ extension Target {
 
   private typealias Segment = (start: Int, list: Int, text: Int, end: Int)
 
-  /// Where each segment, its list of videos and its text begin, as far as its head makes sense.
+  /// Returns where each segment, its list of videos and its text begin, as far as its header is
+  /// valid.
   private static func segments(of file: [UInt8]) -> [Segment] {
     let head = number(file, 4096)
     guard (0..<file.count).contains(head) else { return [] }

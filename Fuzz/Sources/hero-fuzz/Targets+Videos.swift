@@ -6,10 +6,10 @@ import Fuzzing
 @testable import Search
 @testable import Serve
 
-/// What comes with videos and from browsers.
+/// Readers of subtitles, browsers' requests and indexes.
 extension Target {
   nonisolated(unsafe) static let videos: [String: Target] = [
-    // Cues that are written as SubRip are read again, as many at most.
+    // Cues written as SubRip are read again, and never grow in number.
     "subtitles": Target { bytes in
       let cues = SubtitleFile.parse(bytes)
       let again = SubtitleFile.parse(Array(SubtitleFile.subRip(cues).utf8))
@@ -26,8 +26,8 @@ extension Target {
         _ = try? parameters.texts("a", "an answer")
       } catch is RefusedRequest {}
     },
-    // An index of two segments, of which an input changes bytes: three name a place and what is to
-    // stand there; an odd one at the end cuts the file short.
+    // The input patches an index of two segments. Three bytes give a place and its new value; an
+    // odd one at the end truncates the file.
     "index": Target { bytes in
       var file = index
       for patch in stride(from: 0, to: bytes.count - 2, by: 3) {
@@ -60,7 +60,7 @@ extension Target {
           let values = (0..<frames * 16).map { Float($0 % 7) - 3 }
           try values.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
         }
-        // One that is longer than the model reads.
+        // A video longer than the model reads.
         let windows = [0..<6, 4..<10, 8..<12]
         let long = IndexedVideo(
           name: "long \(segment)", duration: 18, frames: 12,

@@ -1,26 +1,26 @@
 import Formats
 import Foundation
 
-/// A line of a bench's history: what was timed, when, of which commit and on which machine.
+/// A record of a bench's history: what was timed, when, at which commit and on which machine.
 public struct BenchRecord: Equatable, Sendable {
-  /// Whose time it is: `hero`, or another program that does the same work.
+  /// The timed program: `hero`, or another program that does the same work.
   package var program = "hero"
-  /// The commit of the sources, shortened; `-dirty` where they were changed since.
+  /// The abbreviated commit of the sources; `-dirty` follows if the working tree has changes.
   package var commit: String
-  /// The day, as 2026-01-31.
+  /// The date, such as 2026-01-31.
   package var date: String
   package var machine: String
-  /// The device with its kernels, as it describes itself.
+  /// The device with its kernels, in the device's own description.
   package var kernels: String
   package var kind: BenchKind
   package var seconds: Double
-  /// Share of the device's best rate of products; nil where it was not measured.
+  /// The fraction of the device's peak rate of matrix products; nil if not measured.
   package var fractionOfPeak: Double?
-  /// Bytes; nil where they were not measured.
+  /// The peak memory in bytes; nil if not measured.
   package var peakMemory: Int?
   package var precision: String
 
-  /// A measurement as it is recorded.
+  /// Makes the record of a measurement.
   package init(_ result: StepBench.Result, kernels: String, commit: String, date: String, machine: String) {
     self.commit = commit
     self.date = date
@@ -33,7 +33,7 @@ public struct BenchRecord: Equatable, Sendable {
     precision = result.precision.rawValue
   }
 
-  /// - Throws: `DataError` without a file's name where the JSON is no record.
+  /// - Throws: `DataError`, without a file name, if the JSON is not a record.
   package init(json: JSON) throws {
     func text(_ key: String) throws -> String {
       guard let text = json[key]?.string else {
@@ -73,14 +73,14 @@ public struct BenchRecord: Equatable, Sendable {
 }
 
 extension BenchRecord {
-  /// All records of a file, in its order.
+  /// Reads all records of a file, in file order.
   public static func read(path: String) throws -> [BenchRecord] {
     var records: [BenchRecord] = []
     try JSONLines.read(path: path) { _, line in records.append(try BenchRecord(json: line)) }
     return records
   }
 
-  /// Adds a record at the end of a file, which is made if there is none.
+  /// Appends a record to a file and creates the file if it does not exist.
   package func append(to path: String) throws {
     let before = FileManager.default.fileExists(atPath: path) ? try FileBytes.read(path: path) : []
     let isWhole = before.isEmpty || before.last == UInt8(ascii: "\n")
@@ -93,7 +93,7 @@ extension BenchRecord {
 }
 
 extension BenchRecord {
-  /// The commit of the sources in a folder, from `git`; `unknown` where there is none.
+  /// Returns the commit of the sources in a folder, from `git`; `unknown` if there is none.
   package static func commit(in folder: String) -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -110,7 +110,7 @@ extension BenchRecord {
     return process.terminationStatus == 0 && !name.isEmpty ? name : "unknown"
   }
 
-  /// The processor's name and how many of its cores there are.
+  /// The processor's name and its number of cores.
   package static var machine: String {
     let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let name = information.split(separator: "\n").first { $0.hasPrefix("model name") }?
@@ -118,6 +118,6 @@ extension BenchRecord {
     return "\(name ?? "unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores"
   }
 
-  /// Today.
+  /// Today's date, such as 2026-01-31.
   package static var date: String { Date().formatted(.iso8601.year().month().day()) }
 }

@@ -1,8 +1,10 @@
 import Formats
 import Foundation
 
-/// The table of a bench's history that a page shows: the newest figures of this program on one
-/// machine, each beside another program's on the same work and machine, where there are such.
+/// The table of a bench's history that a page shows.
+///
+/// It holds hero's newest figures on one machine. Where another program has a figure for the same
+/// work and machine, the two stand side by side.
 package struct BenchTable {
   private let rows: [Row]
   private let others: String?
@@ -14,14 +16,14 @@ package struct BenchTable {
     let other: BenchRecord?
   }
 
-  /// - Throws: `DataError` where the history holds nothing of this program.
+  /// - Throws: `DataError` if the history holds no record of hero.
   package init(_ history: [BenchRecord]) throws {
     let own = history.filter { $0.program == "hero" }
     guard let newest = own.last else {
       throw DataError("holds no record of this program", cure: "Make one with 'hero bench --record'")
     }
     measured = newest
-    // One machine and its kernels, the last time each kind was measured there.
+    // Only records with the newest one's machine, kernels, precision and commit.
     let here = own.filter {
       $0.machine == newest.machine && $0.kernels == newest.kernels && $0.precision == newest.precision
         && $0.commit == newest.commit
@@ -35,7 +37,7 @@ package struct BenchTable {
     others = elsewhere.last?.program
   }
 
-  /// As Markdown: what was measured, and the table.
+  /// The Markdown: a line that says what was measured, then the table.
   package var markdown: String {
     var headings = ["", "hero", "of the products' peak", "peak memory"]
     if let others { headings = ["", others, "hero", "ratio", "of the products' peak", "peak memory"] }
@@ -65,14 +67,14 @@ package struct BenchTable {
     "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined()
   }
 
-  /// Replaces the text between a page's markers by the table.
-  /// - Throws: `DataError` where the page lacks one of the markers, or has them in the wrong order.
+  /// Replaces the text between a page's markers with the table.
+  /// - Throws: `DataError` if the page lacks a marker or has the two in the wrong order.
   package func write(into path: String) throws {
     try PageSection(name: "bench", maker: "hero bench --table").write(markdown, into: path)
   }
 }
 
 extension BenchKind {
-  /// Those of pre-training.
+  /// The kinds that are pre-training objectives.
   static let objectives: Set<BenchKind> = [.mlm, .mfmNCE, .mffr, .fom, .vsm]
 }

@@ -2,7 +2,7 @@ import Dispatch
 import Engine
 import Model
 
-/// Updates of a model of random weights: forward, backward, clipping, AdamW.
+/// Updates of a randomly initialized model: forward, backward, clipping, AdamW.
 struct BenchUpdate {
   let model: PretrainingModel
   let exchange: GradientExchange
@@ -21,8 +21,8 @@ struct BenchUpdate {
     self.communicator = communicator
   }
 
-  /// One update; returns when the device has done it.
-  /// - Returns: the seconds until all of it was asked for.
+  /// Makes one update and returns when the device has finished it.
+  /// - Returns: the seconds until the host has queued all of it.
   @discardableResult func callAsFunction(
     _ step: UInt64, _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
   ) -> Double {

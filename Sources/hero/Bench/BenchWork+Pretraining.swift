@@ -5,7 +5,7 @@ import Tasks
 
 /// The same videos as batches of the pre-training objectives (Docs/Computation.md §3).
 extension BenchWork {
-  /// Every seventh of `count` places: about 15 %, at least one.
+  /// Returns every seventh of `count` places: about 15 %, at least one.
   private func share(of count: Int) -> [Int] { Array(stride(from: 0, to: count, by: 7)) }
 
   private var tokenCount: Int { videos.sequences.reduce(0) { $0 + $1.tokens.count } }
@@ -23,7 +23,7 @@ extension BenchWork {
     MaskedFrameBatch(hiding: share(of: videos.frameCount), of: videos)
   }
 
-  /// Two neighbours of every 14 frames change places.
+  /// Swaps two neighbours of every 14 frames.
   func frameOrder() -> FrameOrderBatch {
     var order = Array(0..<videos.frameCount)
     var (places, targets): ([Int], [Int]) = ([], [])
@@ -39,8 +39,8 @@ extension BenchWork {
     return FrameOrderBatch(videos: videos, order: order, places: places, targets: targets)
   }
 
-  /// Five sentences of each video become queries and vanish from its text.
-  /// - Throws: `DataError` for a video without any.
+  /// Turns five sentences of each video into queries and removes their text from the video.
+  /// - Throws: `DataError` for a video in which no sentence has frames.
   func moments() throws -> RetrievalBatch {
     var sequences = videos.sequences
     var (queries, targets): ([[Int32]], [FrameSpan]) = ([], [])

@@ -2,26 +2,27 @@ import Engine
 import Formats
 import Model
 
-/// A described batch (only lengths), filled with random numbers: the same work that a real batch of
-/// that shape is.
+/// A batch that is described by lengths alone and filled with random numbers.
+///
+/// It makes the same work as a real batch of that shape.
 struct BenchWork {
   private(set) var videos: VideoBatch
   private(set) var queries: [[Int32]] = []
   private(set) var queryVideos: [Int] = []
   private(set) var targets: [FrameSpan] = []
   private(set) var clips: [(video: Int, frames: Range<Int>)] = []
-  /// Frames and tokens of all sentences.
+  /// The number of frames and tokens in all sentences.
   let realTokens: Int
 
   /// - Parameters:
   ///   - path: `{"videos": [{"frames": n, "subs": [[first, frames, tokens]], "queries": [[tokens,
   ///     start, end]], "clips": [[start, end]]}]}`.
-  ///   - vocabulary: ids are drawn below this.
+  ///   - model: token ids are drawn below its vocabulary size.
   init(path: String, model: ModelConfiguration) throws {
     try self.init(JSON.read(path: path), path: path, model: model)
   }
 
-  /// - Parameter path: the file to name where the description is wrong.
+  /// - Parameter path: the file that errors name.
   init(_ json: JSON, path: String, model: ModelConfiguration) throws {
     var random = RandomStream(seed: 0, stream: 1)
     let vocabulary = Int32(model.cross.vocabulary ?? model.vocabularyRows)

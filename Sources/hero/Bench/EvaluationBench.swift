@@ -6,14 +6,14 @@ import Metrics
 import Model
 import Tasks
 
-/// Times searching and ranking as an evaluation does once queries and videos are encoded
+/// A benchmark of search and ranking in an evaluation, once queries and videos are encoded
 /// (Docs/Computation.md §5).
 package struct EvaluationBench {
-  /// What is ranked. The defaults are the size of TVR's validation split.
+  /// The sizes of what is ranked; the defaults are those of TVR's validation split.
   package struct Work: Sendable {
     package var queries = 10_895
     package var videos = 2_179
-    /// Frames of a video on average; lengths vary from half to one and a half of it.
+    /// The mean number of frames of a video; lengths vary from half to one and a half times this.
     package var frames = 50
 
     package init() {}
@@ -23,7 +23,7 @@ package struct EvaluationBench {
   private let backend: any Backend
   private let shape: ModelConfiguration
 
-  /// Full width, without the encoders, which have no part in this.
+  /// The full-size model without its encoders, which take no part in this.
   package static let headsOnly: ModelConfiguration = {
     var shape = StepBench.fullSize
     (shape.cross.layers, shape.cross.vocabulary, shape.temporal.layers) = (0, 8, 0)
@@ -34,12 +34,12 @@ package struct EvaluationBench {
     (self.work, self.backend, shape) = (work, backend, model)
   }
 
-  /// The names of the files that are written.
+  /// The names of the files that `run` writes.
   package static let files = ["inputs.safetensors", "results.json", "results_nms.json"]
 
   /// - Parameters:
-  ///   - folder: where to write rankings and results; nil for nowhere.
-  ///   - progress: called with the number of queries done; what it throws ends the work.
+  ///   - folder: where to write inputs, rankings and results; nil writes nothing.
+  ///   - progress: called with the number of queries done; an error that it throws ends the run.
   package func run(output folder: String? = nil, progress: (Int) throws -> Void) throws -> JSON {
     let model = RetrievalModel(shape, backend: backend)
     model.store.initialize(seed: 1)
@@ -95,15 +95,16 @@ package struct EvaluationBench {
   private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
 }
 
-/// Encoded videos and queries of random numbers. A query resembles some frames of its own video a
-/// little more than all else.
+/// Random encodings of videos and queries.
+///
+/// A query is slightly more similar to some frames of its own video than to all other frames.
 private struct RandomSplit {
-  /// [Σ frames, width]
+  /// The encoded frames, [Σ frames, width].
   let frames: Tensor
   let segments: Segments
-  /// [queries, width]
+  /// The encoded queries, [queries, width].
   let queries: Tensor
-  /// Each query's video.
+  /// The index of each query's video.
   let own: [Int]
 
   init(_ work: EvaluationBench.Work, width: Int, on backend: any Backend) {
@@ -120,7 +121,7 @@ private struct RandomSplit {
     var target = centre
     for video in 0..<work.videos {
       var values = [Float](repeating: 0, count: lengths[video] * width)
-      // A third of a frame's variance is its video's.
+      // The frames of a video share a third of their variance.
       centre.withUnsafeMutableBufferPointer { RandomRows.fill($0, deviation: 0.58, &random) }
       for frame in 0..<lengths[video] {
         values.withUnsafeMutableBufferPointer { all in
@@ -130,7 +131,7 @@ private struct RandomSplit {
       }
       values.withUnsafeBufferPointer { backend.upload($0, to: frames.rowsView(segments[video])) }
       while query < work.queries, own[query] == video {
-        // 0.33 gives span logits of deviation 3 where the heads have their first weights.
+        // A deviation of 0.33 gives span logits of deviation 3 with the heads' initial weights.
         target.withUnsafeMutableBufferPointer { RandomRows.fill($0, deviation: 0.31, &random) }
         let start = Int.random(in: 0..<lengths[video], using: &random)
         let end = min(lengths[video], start + Int.random(in: 2...8, using: &random))
@@ -142,7 +143,7 @@ private struct RandomSplit {
     }
   }
 
-  /// Everything that the answers depend on, for another program to answer.
+  /// Writes all inputs of the search, so that another program can run it.
   func write(to folder: String, _ model: RetrievalModel) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let heads = model.store.parameters.filter { $0.name.hasPrefix("video_") }

@@ -1,15 +1,14 @@
 import Foundation
 
-/// Lines of points over two logarithmic axes, or two linear ones, as SVG that is readable on light
-/// and on dark pages.
+/// A line plot over two logarithmic or two linear axes, as SVG for light and dark pages.
 package struct LinePlot {
   package struct Line {
     package var name: String
-    /// Positive numbers, the horizontal ones ascending.
+    /// The points in ascending order of x, with positive coordinates.
     package var points: [(x: Double, y: Double)]
-    /// Which of the colours it has; its place among the lines where none is said.
+    /// The number of the line's colour; nil takes the line's place among the lines.
     package var color: Int?
-    /// Whether it is one of those that another line is the mean of: thin, without name and marks.
+    /// Whether the line is one of those behind a mean: thin, without a name and marks.
     package var isThin = false
 
     package init(name: String, points: [(x: Double, y: Double)]) { (self.name, self.points) = (name, points) }
@@ -28,8 +27,8 @@ package struct LinePlot {
   /// - Parameters:
   ///   - horizontal: the unit of x.
   ///   - vertical: the unit of y.
-  ///   - falls: the dashed line, where cost is proportional, falls with x.
-  ///   - isLinear: axes that begin at 0, and no dashed lines.
+  ///   - falls: whether the dashed line of proportional cost falls with x.
+  ///   - isLinear: whether the axes are linear and begin at 0; there are no dashed lines then.
   package init(
     title: String, horizontal: String, vertical: String, lines: [Line], falls: Bool = false,
     isLinear: Bool = false
@@ -76,7 +75,7 @@ package struct LinePlot {
         body +=
           "<circle class=\"p\(color)\" cx=\"\(Self.number(x(point.x)))\" cy=\"\(Self.number(y(point.y)))\" r=\"3.5\"/>"
       }
-      // Names stand at the lines' ends, and not on one another.
+      // Each name stands at its line's end and overlaps no other name.
       let last = line.points[line.points.count - 1]
       var at = y(last.y) + 4
       while taken.contains(where: { abs($0 - at) < 15 }) { at += 1 }
@@ -86,11 +85,11 @@ package struct LinePlot {
     return body + "</svg>\n"
   }
 
-  /// What the line would be if cost grew as x does, from the line's first point on.
+  /// Returns the line of a cost proportional to x, or to 1/x if `falls`, from the first point on.
   private func proportional(_ line: Line, _ x: Scale, _ y: Scale) -> String {
     guard let first = line.points.first, let last = line.points.last, first.x < last.x else { return "" }
     let end = falls ? first.y * first.x / last.x : first.y * last.x / first.x
-    // It ends where the picture does.
+    // The line ends at the edge of the plot.
     let inside = min(max(end, y.least), y.most)
     let share = end == first.y ? 1 : log(inside / first.y) / log(end / first.y)
     let reach = first.x * pow(last.x / first.x, share)
@@ -98,7 +97,7 @@ package struct LinePlot {
       "<path class=\"d\" d=\"M\(Self.number(x(first.x))) \(Self.number(y(first.y)))L\(Self.number(x(reach))) \(Self.number(y(inside)))\"/>"
   }
 
-  /// A logarithmic axis, or a linear one from 0 on.
+  /// A logarithmic axis, or a linear one that begins at 0.
   private struct Scale {
     let least: Double
     let most: Double
@@ -107,7 +106,7 @@ package struct LinePlot {
     private let isLinear: Bool
     private(set) var ticks: [Double]
 
-    /// - Parameter isTight: ends at the values, and not at round numbers about them.
+    /// - Parameter isTight: whether the axis ends at the values, not at round numbers around them.
     init(_ values: [Double], from: Double, to: Double, isTight: Bool, _ isLinear: Bool) {
       (self.from, self.to, self.isLinear) = (from, to, isLinear)
       if isLinear {
@@ -128,7 +127,7 @@ package struct LinePlot {
         highest = round.first { $0 >= high && $0 > lowest } ?? max(high, lowest * 10)
       }
       (least, most) = (lowest, highest)
-      // Of few values each has its tick.
+      // A tight axis with few values has a tick at each value.
       let own = Set(values).sorted()
       ticks = own
       if !isTight || own.count > 8 {

@@ -1,20 +1,21 @@
 import Formats
 
-/// A part of a page that a command writes: what stands between `<!-- NAME: COMMAND -->` and `<!--
-/// /NAME -->`.
+/// A section that a command writes into a page.
+///
+/// It stands between `<!-- NAME: COMMAND -->` and `<!-- /NAME -->`.
 package struct PageSection {
   private let opening: String
   private let closing: String
 
   /// - Parameters:
-  ///   - name: of the section, for its markers.
-  ///   - maker: the command that writes it.
+  ///   - name: the section's name in its markers.
+  ///   - maker: the command that writes the section.
   package init(name: String, maker: String) {
     (opening, closing) = ("<!-- \(name): \(maker) -->", "<!-- /\(name) -->")
   }
 
   /// Replaces the text between a page's markers.
-  /// - Throws: `DataError` where the page lacks one of the markers, or has them in the wrong order.
+  /// - Throws: `DataError` if the page lacks a marker or has the two in the wrong order.
   package func write(_ markdown: String, into path: String) throws {
     let text = String(decoding: try FileBytes.read(path: path), as: UTF8.self)
     guard let start = text.range(of: opening),

@@ -1,11 +1,12 @@
 import Formats
 import Foundation
 
-/// What runs measured while they learnt, over updates and over seconds: a table and pictures.
+/// The figures of runs during training, over updates and over seconds, as tables and plots.
 ///
-/// Runs that differ in seed alone are one line, their mean, with each run as a thin line beside it.
+/// Runs that differ only in seed and folder form one line, their mean. Each run is a thin line
+/// beside it.
 package struct QualityCurves {
-  /// What the measures are shown over.
+  /// The quantity on the horizontal axis.
   package enum Axis: String, CaseIterable, Sendable {
     case updates, seconds
   }
@@ -13,21 +14,21 @@ package struct QualityCurves {
   /// A validation of a run.
   private struct Point {
     let update: Int
-    /// Since the run began to train, with its earlier validations.
+    /// The seconds since the run began to train, earlier validations included.
     let seconds: Double
-    /// By measure.
+    /// The figures, keyed by measure.
     let values: [String: Double]
 
     func place(_ axis: Axis) -> Double { axis == .updates ? Double(update) : seconds }
   }
 
-  /// Runs of one kind.
+  /// Runs with the same settings.
   private struct Group {
     let settings: JSONObject
     var name = ""
     var runs: [[Point]]
 
-    /// The validations that all runs made, with the means of what they measured.
+    /// The validations that all runs have in common, with the means of their figures.
     var mean: [Point] {
       runs[0].compactMap { first in
         let points = runs.compactMap { run in run.last { $0.update == first.update } }
@@ -47,13 +48,13 @@ package struct QualityCurves {
   private let measures: [String]
   private let axes: [Axis]
 
-  /// What says nothing of how a run learns.
+  /// The settings in which runs of one group may differ.
   private static let names: Set<String> = ["seed", "output_dir"]
 
   /// - Parameters:
-  ///   - runs: folders of runs.
+  ///   - runs: the folders of the runs.
   ///   - measures: the last parts of the figures' names, such as `VCMR_0.5-r1`.
-  /// - Throws: `DataError` for a folder that is no run's, or whose run never measured that.
+  /// - Throws: `DataError` if a folder is not a run's or its run never measured any of `measures`.
   package init(runs: [String], measures: [String], axes: [Axis] = Axis.allCases) throws {
     (self.measures, self.axes) = (measures, axes)
     for run in runs {
@@ -72,7 +73,7 @@ package struct QualityCurves {
     nameGroups()
   }
 
-  /// A group is called by what others have otherwise.
+  /// Names each group by the settings in which the groups differ.
   private mutating func nameGroups() {
     let keys = groups.flatMap { $0.settings.map(\.key) }.reduce(into: [String]()) {
       if !$0.contains($1) { $0.append($1) }
@@ -88,7 +89,7 @@ package struct QualityCurves {
     }
   }
 
-  /// A run's validations, in the order of their updates. A run that was resumed has several files.
+  /// Returns a run's validations in the order of updates; a resumed run has several files.
   private static func points(of run: String, _ measures: [String]) throws -> [Point] {
     let folder = "\(run)/log"
     let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.contains("tfevents") }
@@ -117,8 +118,7 @@ package struct QualityCurves {
     }
   }
 
-  /// - Parameter page: the page's name without its ending, with which the names of the pictures
-  ///   begin.
+  /// - Parameter page: the page's name without its extension; the plots' file names begin with it.
   package func markdown(page: String) -> String {
     var text = ""
     for (name, _) in plots(page: page) { text += "![\(name)](\(name))\n\n" }
@@ -149,7 +149,7 @@ package struct QualityCurves {
     return String(format: "%.1f (%.1f to %.1f)", mean, least, most)
   }
 
-  /// The pictures by their files' names.
+  /// Returns the plots with their file names.
   package func plots(page: String) -> [(name: String, svg: String)] {
     measures.flatMap { measure in
       axes.map { axis in

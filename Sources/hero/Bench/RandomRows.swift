@@ -1,11 +1,11 @@
 import Engine
 
-/// Random numbers for what a bench only times: many of them, quickly.
+/// A fast source of many random numbers, for work that a bench only times.
 package enum RandomRows {
-  /// Uniform numbers of mean zero, four of a draw.
+  /// Fills a buffer with uniform numbers of mean zero, four from each draw.
   /// - Parameters:
-  ///   - deviation: the square root of their variance.
-  ///   - centre: as many numbers to add to them.
+  ///   - deviation: the standard deviation of the numbers.
+  ///   - centre: numbers to add, one for each element.
   package static func fill(
     _ values: UnsafeMutableBufferPointer<Float>, deviation: Float, _ random: inout RandomStream,
     adding centre: [Float]? = nil

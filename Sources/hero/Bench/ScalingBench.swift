@@ -4,21 +4,21 @@ import Foundation
 import Model
 import Tasks
 
-/// Times full-size updates and encodings as the batch, the videos and the threads grow.
+/// A benchmark of full-size updates and encodings as the batch, the videos and the threads grow.
 package struct ScalingBench {
-  /// How far each is taken.
+  /// The values at which each axis is measured.
   package struct Extent: Sendable {
     package var batches = [1, 2, 4, 8, 16, 32, 64]
-    /// Frames of each of four videos.
+    /// The numbers of frames of each of four videos.
     package var lengths = [10, 25, 50, 100, 200, 400]
-    /// Of eight videos.
+    /// The numbers of threads, with eight videos.
     package var threads = [1, 2]
-    /// Seconds that an update may take, as the smaller ones tell; longer ones are left out.
+    /// The longest update in seconds; updates predicted to take longer are skipped.
     package var longest = 60.0
 
     package init() {}
 
-    /// Frames of a video where their number is not what grows.
+    /// The frames of a video where the length does not grow.
     package static let frames = 60
     static let videosOfLengths = 4
     static let videosOfThreads = 8
@@ -30,8 +30,9 @@ package struct ScalingBench {
   private let note: (String) throws -> Void
 
   /// - Parameters:
-  ///   - open: a device with so many threads.
-  ///   - note: reports what is done, and what is left out and why; what it throws ends the work.
+  ///   - open: opens a device with the given number of threads.
+  ///   - note: receives what is done, and what is skipped and why; an error that it throws ends the
+  ///     run.
   package init(
     _ extent: Extent, model: ModelConfiguration = StepBench.fullSize,
     open: @escaping (_ threads: Int?) throws -> any Backend, note: @escaping (String) throws -> Void
@@ -68,11 +69,11 @@ package struct ScalingBench {
     return series
   }
 
-  /// A model on a device, which all measurements there share.
+  /// A model on a device, shared by all measurements on that device.
   private final class Subject {
     let update: BenchUpdate
     let backend: any Backend
-    /// The largest update so far: frames, seconds, and the most memory until then.
+    /// The largest update so far: its frames, its seconds and the peak memory until then.
     private var largest: (rows: Int, seconds: Double, memory: Int)?
 
     init(_ shape: ModelConfiguration, _ backend: any Backend) {
@@ -84,8 +85,8 @@ package struct ScalingBench {
       if rows > largest?.rows ?? 0 { largest = (rows, point.seconds, point.memory) }
     }
 
-    /// Why an update of so many frames should not be tried, by what the largest one took; nil if it
-    /// may.
+    /// Returns why to skip an update of `rows` frames, predicted from the largest one; nil to try
+    /// it.
     func reason(against rows: Int, longest: Double) -> String? {
       guard let largest, rows > largest.rows else { return nil }
       let growth = Double(rows) / Double(largest.rows)
@@ -140,7 +141,7 @@ package struct ScalingBench {
     try note(String(format: "%@, %d %@: %.3f s", name, point.value, axis.unit, point.seconds))
   }
 
-  /// The median of up to three, after one that is not counted; of those that take long fewer.
+  /// Returns the median of up to three runs after a warm-up; slow work runs fewer times.
   private func time(_ backend: any Backend, _ value: Int, _ work: (UInt64) -> Void) -> ScalingSeries.Point {
     work(0)
     let before = backend.operations
@@ -155,7 +156,7 @@ package struct ScalingBench {
       operations: (backend.operations - before) / times.count, memory: backend.memory.peak)
   }
 
-  /// Videos whose sentences have five frames and fourteen tokens each, with a query for each video.
+  /// Describes videos with a query each and sentences of five frames and fourteen tokens.
   private static func batch(videos: Int, frames: Int) -> JSON {
     let sentences = stride(from: 0, to: frames, by: 5).map { first -> JSON in
       .array([.int(first), .int(min(5, frames - first)), 14])
@@ -166,7 +167,7 @@ package struct ScalingBench {
     return ["videos": .array([JSON](repeating: video, count: videos))]
   }
 
-  /// Bytes that the system can still give; no limit where it does not say.
+  /// The bytes of memory that the system has available; `Int.max` if it does not say.
   private static var freeMemory: Int {
     let text = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
     guard let match = text.firstMatch(of: /MemAvailable:\s*([0-9]+) kB/), let size = Int(match.1) else {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Scaling as a page shows it: a table and a plot for each thing that grows.
+/// The text of a page about scaling: a table and a plot for each axis.
 package struct ScalingReport {
   private let series: [ScalingSeries]
   private let title: String
@@ -23,7 +23,7 @@ package struct ScalingReport {
     }
   }
 
-  /// - Parameter page: the page's name without its ending, with which the names of the plots begin.
+  /// - Parameter page: the page's name without its extension; the plots' file names begin with it.
   package func markdown(page: String) -> String {
     var text = title + "\n"
     for axis in ScalingSeries.Axis.allCases where !of(axis).isEmpty {
@@ -58,7 +58,7 @@ package struct ScalingReport {
     return text
   }
 
-  /// The plots by their files' names.
+  /// Returns the plots with their file names.
   package func plots(page: String) -> [(name: String, svg: String)] {
     ScalingSeries.Axis.allCases.filter { !of($0).isEmpty }.map { axis in
       let plot = LinePlot(
@@ -75,14 +75,14 @@ package struct ScalingReport {
     "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined() + "\n"
   }
 
-  /// A number with commas between thousands.
+  /// Returns a number with commas between thousands.
   package static func grouped(_ value: Int) -> String {
     var digits = Array(String(value))
     for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
     return String(digits)
   }
 
-  /// Seconds with three digits, in the unit that suits.
+  /// Returns seconds with three digits, in s, ms or µs.
   static func time(_ seconds: Double) -> String {
     let (value, unit) =
       seconds >= 1 ? (seconds, "s") : seconds >= 1e-3 ? (seconds * 1e3, "ms") : (seconds * 1e6, "µs")

@@ -1,10 +1,10 @@
-/// What some work costs as one thing about it grows.
+/// The cost of one kind of work as one of its sizes grows.
 package struct ScalingSeries: Sendable {
-  /// What grows.
+  /// The size that grows.
   package enum Axis: String, Sendable, CaseIterable {
     case batch, length, threads, corpus
 
-    /// What its numbers count.
+    /// The unit of the size.
     package var unit: String {
       switch self {
       case .batch: "videos"
@@ -17,11 +17,11 @@ package struct ScalingSeries: Sendable {
 
   package struct Point: Sendable {
     package var value: Int
-    /// Of one piece of work: an update, an encoding, a query.
+    /// The seconds of one update, encoding or query.
     package var seconds: Double
-    /// Operations of products; 0 where they are not counted.
+    /// The operations of matrix products; 0 if not counted.
     package var operations: Int
-    /// Bytes of memory held at most so far.
+    /// The peak memory until then, in bytes.
     package var memory: Int
 
     package init(value: Int, seconds: Double, operations: Int = 0, memory: Int = 0) {
@@ -30,12 +30,12 @@ package struct ScalingSeries: Sendable {
   }
 
   package let axis: Axis
-  /// What is timed.
+  /// The timed work, such as `update`.
   package let name: String
-  /// Of what size all else is.
+  /// The sizes that stay the same, such as `videos of 60 frames`.
   package let what: String
   package var points: [Point] = []
-  /// What was left out, and why.
+  /// The skipped measurements, each with its reason.
   package var remarks: [String] = []
 
   package init(axis: Axis, name: String, what: String) {

@@ -4,7 +4,7 @@ import Foundation
 import Model
 import Tasks
 
-/// What `hero bench` can time.
+/// The kinds of work that `hero bench` can time.
 package enum BenchKind: String, CaseIterable, Sendable {
   /// One update: forward, backward, clipping, AdamW.
   case finetune
@@ -17,12 +17,13 @@ package enum BenchKind: String, CaseIterable, Sendable {
   case mfmNCE = "mfm-nce"
   case mffr, fom, vsm
 
-  /// Whether it is an update.
+  /// Whether the kind is an update.
   package var trains: Bool { self != .encode && self != .caption }
 }
 
-/// Times full-size steps on described work, against the best rate of products measured in the same
-/// run.
+/// A benchmark of full-size steps on described batches.
+///
+/// It compares their rate with the peak rate of matrix products in the same run.
 package struct StepBench {
   private let backend: any Backend
   private let communicator: any Communicator
@@ -43,8 +44,8 @@ package struct StepBench {
       featureWidth: 4352)
   }()
 
-  /// - Parameter communicator: ranks that make an update together, with a batch each; only
-  ///   `finetune` is timed so.
+  /// - Parameter communicator: the ranks that make an update together, with a batch each; only
+  ///   `finetune` can be timed with several.
   package init(
     backend: any Backend, communicator: any Communicator = SoleCommunicator.shared,
     model: ModelConfiguration = fullSize, moments: MomentsPrecision = .fp32
@@ -55,31 +56,31 @@ package struct StepBench {
     self.moments = moments
   }
 
-  /// One step's figures.
+  /// The figures of one step.
   package struct Result {
     package let kind: BenchKind
-    /// Median over the steps.
+    /// The median over the steps.
     package let seconds: Double
     package let realTokens: Int
-    /// Operations of products in a step.
+    /// The operations of matrix products in a step.
     package let operations: Int
-    /// Products' best rate in this run, operations a second.
+    /// The peak rate of matrix products in this run, in operations per second.
     package let peak: Double
-    /// Most memory held since the bench was made, in bytes: the device's, or the process's where
-    /// the device has none of its own.
+    /// The peak memory since the bench was made, in bytes: the device's, or the process's if the
+    /// device has none of its own.
     package let peakMemory: Int
-    /// Most bytes that tensors took on the device.
+    /// The peak memory of tensors on the device, in bytes.
     package let tensorMemory: Int
-    /// Seconds of the captions' decoding alone.
+    /// The seconds of decoding captions alone; nil for other kinds.
     package let decodingSeconds: Double?
-    /// Seconds until the host had asked for all of an update.
+    /// The seconds until the host has queued all of an update.
     package let queuedSeconds: Double?
     package let precision: Precision
-    /// What an update keeps its moments in; nil of a step that is none.
+    /// The precision of the update's moments; nil for a step that is not an update.
     package let moments: MomentsPrecision?
-    /// What the exchange of gradients took, of several processes.
+    /// The timing of the gradient exchange between processes.
     package let exchange: GradientExchange.Timing?
-    /// Processes that made the update together.
+    /// The number of processes that make the update together.
     package let processes: Int
 
     package var json: JSON {
@@ -105,13 +106,13 @@ package struct StepBench {
       return .object(object)
     }
 
-    /// To five digits after the point: a GPU takes some milliseconds.
+    /// Rounds to five decimals, because a GPU takes only milliseconds.
     private func rounded(_ value: Double) -> Double { (value * 100_000).rounded() / 100_000 }
   }
 
   /// - Parameters:
-  ///   - path: the described batch.
-  ///   - steps: how many to time, after one that is not.
+  ///   - path: the file that describes the batch.
+  ///   - steps: the number of steps to time, after one that is not timed.
   package func run(_ kind: BenchKind, batch path: String, steps: Int) throws -> Result {
     let work = try BenchWork(path: path, model: model)
     switch kind {
@@ -152,7 +153,7 @@ package struct StepBench {
     }
   }
 
-  /// Forward, backward, clipping, AdamW.
+  /// Times updates: forward, backward, clipping, AdamW.
   private func update(
     _ kind: BenchKind, _ work: BenchWork, _ steps: Int,
     _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
@@ -168,7 +169,7 @@ package struct StepBench {
   private func caption(_ work: BenchWork, _ steps: Int) -> Result {
     let model = CaptionModel(model, backend: backend)
     model.store.initialize(seed: 1)
-    // No word ends a caption: every clip takes all steps, as in the PyTorch program.
+    // No token ends a caption: every clip takes all steps, as in the PyTorch program.
     let bounds = CaptionBounds(beginning: 0, end: -1)
     let input = ClipInput(work.videos, clips: work.clips, for: self.model, on: backend)
     return measure(.caption, work, steps) {

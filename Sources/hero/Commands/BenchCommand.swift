@@ -8,7 +8,7 @@ import Training
 extension BenchKind: ExpressibleByArgument {}
 extension MomentsPrecision: ExpressibleByArgument {}
 
-/// `hero bench`: times steps, or what a subcommand names.
+/// `hero bench`: times steps, or the work that a subcommand names.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
@@ -80,7 +80,7 @@ struct BenchSteps: ParsableCommand {
         "--record keeps updates with moments in fp32; leave out --record or --moments-precision")
     }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
-    // Before hours are spent: nothing is added to a file that is no history.
+    // Read before hours of work, so that a file that is not a history fails early.
     if let record, FileManager.default.fileExists(atPath: record) { _ = try BenchRecord.read(path: record) }
     if kinds != [.finetune] { try Processes.requireSole("bench") }
     guard profile.profile == nil || kinds.count == 1 else {

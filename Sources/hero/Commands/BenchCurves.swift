@@ -6,7 +6,7 @@ import Training
 
 extension QualityCurves.Axis: ExpressibleByArgument {}
 
-/// `hero bench curves`: what runs measured while they learnt.
+/// `hero bench curves`: shows what runs measured during training.
 struct BenchCurves: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "curves",

@@ -6,7 +6,7 @@ import Foundation
 import Search
 import Training
 
-/// `hero bench scaling`: what the work costs as it grows.
+/// `hero bench scaling`: times the work as it grows.
 struct BenchScaling: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "scaling",
@@ -46,7 +46,7 @@ struct BenchScaling: ParsableCommand {
 
   @OptionGroup var device: DeviceArguments
 
-  /// Frames of a clip of the corpora.
+  /// The number of frames in a clip of the corpora.
   private static let clipFrames = 10
 
   func run() throws {
@@ -88,12 +88,12 @@ struct BenchScaling: ParsableCommand {
     }
   }
 
-  /// 1, 2, 4 … and the last.
+  /// Returns 1, 2, 4 … and the last number.
   private static func doublings(to last: Int) -> [Int] {
     Array(sequence(first: 1) { $0 * 2 < last ? $0 * 2 : nil }) + (last > 1 ? [last] : [])
   }
 
-  /// A query, from its tokens to moments, in an index that grows.
+  /// Times a query, from its tokens to moments, in an index that grows.
   private func corpus(_ note: (String) throws -> Void) throws -> ScalingSeries {
     var series = ScalingSeries(
       axis: .corpus, name: "query", what: "clips of \(Self.clipFrames) frames, one query")
@@ -106,7 +106,7 @@ struct BenchScaling: ParsableCommand {
       "cpu", precision: try device.chosenPrecision(), threads: Processes.threads())
     for count in clips.sorted() {
       do {
-        // With room for what else the machine writes.
+        // Twice the index's size leaves room for other programs' files.
         try DiskSpace.require(
           2 * 1700 * Self.clipFrames * count, in: folder.path, for: "an index of \(count) clips")
       } catch let error as DataError {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Formats
 
-/// What CLIP's weights may not say themselves.
+/// Properties of a CLIP that its weights may not state.
 struct CLIPArguments: ParsableArguments {
   @Option(
     file:

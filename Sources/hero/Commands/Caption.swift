@@ -63,7 +63,7 @@ struct Caption: ParsableCommand {
 
   func run() throws {
     let log = RunLog(rank: Processes.communicator.rank)
-    // Before work begins; without --score the flag is refused.
+    // Read before the work begins. Without --score, the flag is refused below.
     let meteor = score ? try meteorData.map { try MeteorResources(folder: $0) } : nil
     let (captions, clips) = try captions(log)
     log.info("captions: \(output)")
@@ -77,7 +77,7 @@ struct Caption: ParsableCommand {
   }
 
   /// Writes the captions.
-  /// - Returns: them, and the clips.
+  /// - Returns: the captions and the clips.
   func captions(_ log: RunLog) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     let options = try decoding.options()
     try BatchSize.require(batchSize)

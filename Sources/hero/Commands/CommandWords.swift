@@ -1,16 +1,15 @@
 import Formats
 import Training
 
-/// What can be said of a command line's words before any command reads them.
+/// Checks of a command line's words before any command parses them.
 enum CommandWords {
-  /// Flags that are given more than once with different values, of which the last counts, as
-  /// messages.
+  /// Returns a warning for each flag repeated with different values, of which the last counts.
   ///
-  /// Flags that take several values add up and are not among them.
+  /// Flags that collect several values are not among them.
   static func repetitions(in words: [String]) throws -> [String] {
     var values: [String: [String]] = [:]
     for (flag, value) in flags(of: words) {
-      // A flag and its opposite are two values of one option.
+      // A flag and its negation are two values of one option.
       values[canonical(flag), default: []].append(flag.hasPrefix("--no-") ? "no" + value : value)
     }
     let repeated = values.filter { Set($0.value).count > 1 }
@@ -22,15 +21,16 @@ enum CommandWords {
   }
 
   /// Refuses an empty value, such as an unset variable of a shell.
-  /// - Throws: `UsageError` naming the flag. Options of runs take an empty text for none.
+  /// - Throws: `UsageError` naming the flag. Options of runs may be empty, which means none.
   static func refuseEmptyValues(in words: [String]) throws {
     for (flag, value) in flags(of: words) where RunOptions.named(key(flag)) == nil {
       guard value != emptyValue else { throw UsageError("\(flag) has an empty value") }
     }
   }
 
-  /// `--resume auto` is `--resume`: a repeated command continues, and begins where there is nothing
-  /// yet.
+  /// Returns the words with `--resume` for `--resume auto`.
+  ///
+  /// A command with it can be repeated: it continues a run, or begins one if there is none.
   static func withoutAuto(_ words: [String]) -> [String] {
     var last = ""
     return words.compactMap { word in
@@ -40,8 +40,9 @@ enum CommandWords {
     }
   }
 
-  /// Joins a negative number to the command's own option before it, `--length-penalty=-1`: the
-  /// parser takes what begins with a dash for another flag. Options of runs read such words
+  /// Joins a negative number to the preceding option of the command: `--length-penalty=-1`.
+  ///
+  /// The parser takes a word with a leading dash for a flag. Options of runs parse such words
   /// themselves.
   static func joiningNegativeNumbers(_ words: [String]) throws -> [String] {
     var joined: [String] = []
@@ -68,7 +69,7 @@ enum CommandWords {
     return commands.filter { $0.commandName == command }.flatMap(\.allArguments)
   }
 
-  /// The commands that have a flag, of which another was asked.
+  /// Returns the commands that have a flag which the requested command lacks.
   static func owners(of flag: String) throws -> [String] {
     func owners(_ command: CommandDescription, _ path: String) -> [String] {
       let own = (command.arguments ?? []).contains { $0.spellings.contains(flag) }
@@ -81,8 +82,9 @@ enum CommandWords {
     return ["hero finetune", "hero eval"]
   }
 
-  /// - Throws: `UsageError` for the name of a command that there is not, also where its help is
-  ///   asked for.
+  /// Refuses the name of a command that does not exist, including in `hero help NAME`.
+  ///
+  /// - Throws: `UsageError` naming the command.
   static func refuseUnknownCommand(in words: [String]) throws {
     let asked = words.first == "help" ? words.dropFirst().first : words.first
     guard let asked, !asked.hasPrefix("-"), asked != "help" else { return }
@@ -95,7 +97,7 @@ enum CommandWords {
 
   private static let emptyValue = " "
 
-  /// The flags with what follows each up to the next.
+  /// Returns each flag with the words between it and the next flag.
   private static func flags(of words: [String]) -> [(flag: String, value: String)] {
     var found: [(flag: String, value: String)] = []
     for word in words.prefix(while: { $0 != "--" }) {
@@ -112,7 +114,7 @@ enum CommandWords {
 
   private static func key(_ flag: String) -> String { String(flag.dropFirst(2)).replacing("-", with: "_") }
 
-  /// One name of an option that has several: aliases, and the opposite of a flag.
+  /// Returns the same name for all aliases of an option and for its negation.
   private static func canonical(_ flag: String) -> String {
     let key = key(flag)
     let positive = key.hasPrefix("no_") ? String(key.dropFirst(3)) : key

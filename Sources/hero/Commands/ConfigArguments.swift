@@ -2,9 +2,9 @@ import ArgumentParser
 import Engine
 import Training
 
-/// The options of commands that train: a JSON file, and a flag for every key that it can have.
+/// The options of commands that train: a JSON file, and a flag for each of its keys.
 ///
-/// The keys come from ``RunOptions``; give the command's help their table by `discussion(for:)`.
+/// The keys come from ``RunOptions``; `discussion(for:)` adds their table to the command's help.
 struct ConfigArguments: ParsableArguments {
   @Option(file: "JSON file of options, as the reference's config/*.json.")
   var config: String?
@@ -19,7 +19,7 @@ struct ConfigArguments: ParsableArguments {
   @Flag(help: "As --resume, also where options changed that change what is learnt.")
   var resumeChanged = false
 
-  /// How the run begins.
+  /// How the run begins: anew, resumed, or resumed with changed options.
   var beginning: TrainingRun.Beginning {
     resumeChanged ? .resumedWithChanges : resume ? .resumed : .anew
   }
@@ -30,21 +30,21 @@ struct ConfigArguments: ParsableArguments {
       "Any key of the file as a flag: --learning-rate 1e-4; see above.", valueName: "options"))
   var overrides: [String] = []
 
-  /// The configuration of the run.
+  /// Returns the configuration of the run.
   ///
   /// - Parameter task: the task, for a command that has only one.
-  /// - Parameter log: takes warnings about the file.
-  /// - Throws: `UsageError` for flags, `DataError` for the file.
+  /// - Parameter log: receives warnings about the file.
+  /// - Throws: `UsageError` for invalid flags, `DataError` for an invalid file.
   func load(task: RunTask? = nil, log: RunLog) throws -> RunConfiguration {
     let (configuration, warnings) = try RunConfiguration.load(task: task, file: config, arguments: overrides)
     warnings.forEach(log.warning)
     return configuration
   }
 
-  /// Trains what the options say.
+  /// Trains with the options.
   /// - Parameters:
   ///   - task: the task, for a command that has only one.
-  ///   - follow: gives the work its device.
+  ///   - follow: runs the work with its device.
   func train(
     task: RunTask? = nil, follow: ((any Backend) throws -> Void) throws -> Void
   ) throws {
@@ -57,7 +57,7 @@ struct ConfigArguments: ParsableArguments {
     try follow { try run.run(beginning, backend: $0) }
   }
 
-  /// The part of a command's help that lists every key with its default.
+  /// Returns the part of a command's help that lists every key with its default.
   static func discussion(for families: Set<TaskFamily>) -> String {
     """
     Every key of the JSON file is also a flag, which overrides the file: --learning-rate 1e-4, \

@@ -5,7 +5,7 @@ import Formats
 import Foundation
 import Training
 
-/// `hero convert-videodb`: feature files to a feature store.
+/// `hero convert-videodb`: converts feature files to a feature store.
 struct ConvertVideodb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert-videodb",

@@ -6,7 +6,7 @@ import Training
 extension TextStoreTask: ExpressibleByArgument {}
 extension Compression: ExpressibleByArgument {}
 
-/// `hero create-txtdb`: annotations to a text store.
+/// `hero create-txtdb`: converts annotations to a text store.
 struct CreateTxtdb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "create-txtdb",
@@ -91,7 +91,7 @@ struct CreateTxtdb: ParsableCommand {
       "Seconds of the pieces that How2's videos were cut into, 0 if they were not.", valueName: "seconds"))
   var clipInterval: DecimalNumber = 60.0
 
-  /// Skipped rows that are named; the others are counted.
+  /// The maximum number of skipped rows that are named; further ones are only counted.
   private static let namedRows = 50
 
   func run() throws {

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Training
 
-/// A number that a flag takes, in decimal digits as Python reads it: Swift also reads `0x2`, which
-/// is a slip of the pen here, and `nan`.
+/// A number that a flag takes, in decimal digits as Python reads it.
+///
+/// Swift would also accept `nan` and `0x2`, which is a typing error here.
 struct DecimalNumber: ExpressibleByArgument, ExpressibleByFloatLiteral, Equatable {
   var value: Double
 
@@ -18,9 +19,11 @@ struct DecimalNumber: ExpressibleByArgument, ExpressibleByFloatLiteral, Equatabl
   var defaultValueDescription: String { "\(value)" }
 }
 
-/// `--frame-length`, as the stores that are made by it are read.
+/// The check of `--frame-length`, with the same range as the runs that read the stores.
 enum FrameLength {
-  /// - Throws: `UsageError` for a number of seconds that no run reads.
+  /// Checks the seconds between frames.
+  ///
+  /// - Throws: `UsageError` for a number of seconds that no run accepts.
   static func require(_ seconds: Double) throws {
     let known = RunOptions.shared.frameInterval
     guard known.accepted(.double(seconds)) == nil else { return }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Model
 import Training
 
-/// How commands that caption search for captions.
+/// The options by which commands search for captions.
 struct DecodingArguments: ParsableArguments {
   @Option(help: "Hypotheses of a caption kept at each step.")
   var beam = 1
@@ -10,13 +10,15 @@ struct DecodingArguments: ParsableArguments {
   @Option(help: "Beams rank by log probability / length to this power.")
   var lengthPenalty: DecimalNumber = 1.0
 
-  /// Hypotheses beyond this would not fit into any memory.
+  /// The maximum width of a beam; more hypotheses fit into no memory.
   private static let widest = 1000
 
-  /// Whether a wider search than the reference's was asked for.
+  /// Whether the search differs from the reference's greedy one.
   var isGiven: Bool { beam != 1 || lengthPenalty != 1.0 }
 
-  /// - Throws: `UsageError` for values out of range, or that would change nothing.
+  /// Returns the options of the search.
+  ///
+  /// - Throws: `UsageError` for values that are out of range or have no effect.
   func options() throws -> DecodingOptions {
     guard (1...Self.widest).contains(beam) else {
       throw UsageError("--beam must be from 1 to \(Self.widest)")

@@ -2,14 +2,14 @@ import ArgumentParser
 import Engine
 import Training
 
-/// Which device does the work of a command.
+/// The device that does the work of a command.
 struct DeviceChoice: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where to compute: \(Device.names.joined(separator: ", ")).", valueName: "device"))
   var device = "auto"
 
-  /// Of work that only the processor does.
+  /// Refuses any device but the CPU for work that only the CPU does.
   ///
   /// - Throws: `UsageError` for any other device.
   func checkProcessor(_ work: String) throws {
@@ -19,7 +19,7 @@ struct DeviceChoice: ParsableArguments {
   }
 }
 
-/// Where the work of a command is done, and how exactly.
+/// The device and the precision of a command's work.
 struct DeviceArguments: ParsableArguments {
   @OptionGroup var choice: DeviceChoice
 
@@ -33,14 +33,16 @@ struct DeviceArguments: ParsableArguments {
 
   private var device: String { choice.device }
 
-  /// Whether a device or a precision was asked for.
+  /// Whether the user gave a device or a precision.
   var isGiven: Bool { !arguments.isEmpty }
 
-  /// The same for another command.
+  /// The same choice as flags for another command.
   var arguments: [String] {
     (device == "auto" ? [] : ["--device", device]) + (precision == "fp32" ? [] : ["--precision", precision])
   }
 
+  /// Opens the device.
+  ///
   /// - Throws: `UsageError` for an unknown name, `EngineError` for a device that this machine
   ///   lacks.
   func open() throws -> any Backend {
@@ -57,10 +59,12 @@ struct DeviceArguments: ParsableArguments {
     return backend
   }
 
-  /// - Throws: `UsageError` for a precision without updates.
+  /// Refuses a precision that does not train.
+  ///
+  /// - Throws: `UsageError` for such a precision.
   func requireTraining() throws { try chosenPrecision()?.requireTraining() }
 
-  /// nil for what suits the device.
+  /// Returns the precision that the user chose; nil to let the device choose.
   ///
   /// - Throws: `UsageError` for an unknown name.
   func chosenPrecision() throws -> Precision? {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Engine
 
-/// `hero devices`: what `--device` can take here.
+/// `hero devices`: lists the values of `--device` on this machine.
 struct DevicesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "devices",

@@ -7,7 +7,7 @@ import Training
 extension RunTask: ExpressibleByArgument {}
 extension Submission.Form: ExpressibleByArgument {}
 
-/// A task that a run can be evaluated on: all but pre-training.
+/// A task that a run can be evaluated on: any but pre-training.
 struct EvaluatedTask: ExpressibleByArgument {
   let task: RunTask
 
@@ -164,7 +164,7 @@ struct Eval: ParsableCommand {
     }
   }
 
-  /// The runs that are measured, as the flags name them, and what several are called together.
+  /// Returns the runs to measure, and the common name of several.
   private func runs(_ log: RunLog) throws -> (runs: [SavedRun], name: String?) {
     let streams = [videoOnlyModelDir, subOnlyModelDir]
     let ways = [outputDir != nil, !ensemble.isEmpty, streams.contains { $0 != nil }]
@@ -210,7 +210,7 @@ struct Eval: ParsableCommand {
     return (try ensemble.map { try saved($0) }, "ensemble")
   }
 
-  /// Measures a run, or several together.
+  /// Measures a run, or several as an ensemble.
   func outcome(_ log: RunLog) throws -> EvaluationRun.Outcome {
     try BatchSize.require(batchSize)
     guard !split.isEmpty, !split.contains("/") else {
@@ -227,7 +227,7 @@ struct Eval: ParsableCommand {
     }
   }
 
-  /// Scores any file of predictions; no model is needed.
+  /// Scores a file of predictions without a model.
   private func scorePredictions(_ log: RunLog) throws {
     guard let predictions, let references else {
       throw UsageError(

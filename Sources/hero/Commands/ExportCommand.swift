@@ -3,7 +3,7 @@ import Training
 
 extension RunExport.Format: ExpressibleByArgument {}
 
-/// `hero export`: a run's weights for another program.
+/// `hero export`: writes a run's weights for another program.
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",

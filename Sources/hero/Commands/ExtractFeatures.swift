@@ -6,7 +6,7 @@ import Search
 import Training
 import Vision
 
-/// `hero extract-features`: videos to feature files.
+/// `hero extract-features`: computes feature files of videos.
 struct ExtractFeatures: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extract-features",
@@ -104,7 +104,7 @@ struct ExtractFeatures: ParsableCommand {
 
   @OptionGroup var device: DeviceChoice
 
-  /// What the words of the command line ask for.
+  /// The work that the command line asks for.
   private struct Wish {
     var videos: [String]
     var slowfast: String?
@@ -116,7 +116,7 @@ struct ExtractFeatures: ParsableCommand {
     let wish = try checked()
     let communicator = Processes.communicator
     InterruptHandler.install(launched: communicator.size > 1)
-    // OpenMP looks when oneDNN is opened.
+    // OpenMP reads this variable when oneDNN is opened.
     if let threads = Processes.threads() { setenv("OMP_NUM_THREADS", "\(threads)", 0) }
     let console = Console.standardError
     func tell(_ line: String) { if communicator.isFirst { console.print(line) } }
@@ -148,7 +148,9 @@ struct ExtractFeatures: ParsableCommand {
     try extract(list, networks, wish.options, into: folder, console)
   }
 
-  /// - Throws: `UsageError` where words do not fit together.
+  /// Parses the flags and checks how they combine.
+  ///
+  /// - Throws: `UsageError` for flags that do not fit together.
   private func checked() throws -> Wish {
     let (videos, slowfast) = try ExtractorArguments.divide(videos, slowfast: slowfast)
     let isOfQueries = layout == .qvhighlights
@@ -214,7 +216,7 @@ struct ExtractFeatures: ParsableCommand {
     return Wish(videos: videos, slowfast: slowfast, options: options, form: form)
   }
 
-  /// The first process's; nil in the others.
+  /// Returns the features of queries in the first process; nil in the others.
   private func queryFeatures(_ path: String, _ tell: (String) -> Void) throws -> QueryFeatures? {
     guard Processes.communicator.isFirst, let clip, let output else { return nil }
     let backend = try Device.open(
@@ -232,7 +234,7 @@ struct ExtractFeatures: ParsableCommand {
     ) { tell("left out: \($0)") }
   }
 
-  /// Of the text tower, which does without oneDNN; nil for the faster one on this processor.
+  /// Returns the precision of the text tower, which runs without oneDNN; nil for the fastest.
   private func textPrecision() throws -> Precision? {
     if precision == "auto" { return nil }
     return try knownPrecision() == .bfloat16 ? nil : .fp32
@@ -288,7 +290,7 @@ struct ExtractFeatures: ParsableCommand {
     return networks
   }
 
-  /// Videos that cannot be read and are named as they come.
+  /// The maximum number of unreadable videos that are named.
   private static let namedVideos = 50
 
   private func extract(
@@ -302,7 +304,7 @@ struct ExtractFeatures: ParsableCommand {
     .filter { !$0.networks.isEmpty }
     let done = list.count - missing.count
     let communicator = Processes.communicator
-    // All processes check before one writes.
+    // All processes look for existing files before one writes.
     communicator.barrier()
     let wanted = missing.indices.filter { $0 % communicator.size == communicator.rank }.map { missing[$0] }
     let reporter = ProgressReporter("Features", total: wanted.count + done, unit: "videos", done: done)
@@ -315,7 +317,7 @@ struct ExtractFeatures: ParsableCommand {
         try InterruptHandler.check()
       } _: { video in
         try folder.write(video)
-        // Videos that cannot be read give no batches.
+        // Unreadable videos yield no batches, whose callback would check.
         try InterruptHandler.check()
         if let failure = video.failure {
           unreadable += 1

@@ -3,7 +3,8 @@ import Formats
 import Foundation
 import Training
 
-/// Flags of HERO_Video_Feature_Extractor's scripts, so that their command lines keep working.
+/// Flags of HERO_Video_Feature_Extractor's scripts, so that their command lines work here.
+///
 /// Features.md has a table of both.
 struct ExtractorArguments: ParsableArguments {
   @Option(
@@ -47,10 +48,12 @@ struct ExtractorArguments: ParsableArguments {
     help: ArgumentHelp("ViT-B/32 or RN50x4: refused where the weights are of another.", valueName: "name"))
   var modelVersion: String?
 
-  /// Weights that stand among videos, behind the key of SlowFast's configuration.
+  /// The key of SlowFast's configuration, which precedes a path of weights among the videos.
   private static let checkpointKey = "TEST.CHECKPOINT_FILE_PATH"
 
-  /// - Throws: `UsageError` for values that mean what is not done here.
+  /// Checks the values of the flags.
+  ///
+  /// - Throws: `UsageError` for values that ask for something unsupported.
   func check(resnet: Bool) throws {
     for (flag, value) in [("--half-precision", halfPrecision), ("--l2-normalize", l2Normalize ?? 1)]
     where ![0, 1].contains(value) {
@@ -75,12 +78,12 @@ struct ExtractorArguments: ParsableArguments {
     }
   }
 
-  /// What was given and changes nothing, for one line.
+  /// The given flags that have no effect.
   var idle: [String] {
     [("--batch-size", batchSize != nil), ("--dataflow", dataflow)].filter(\.1).map(\.0)
   }
 
-  /// Videos that are decoded at the same time.
+  /// Returns the number of videos that are decoded at the same time.
   /// - Throws: `UsageError` where both spellings are given.
   func jobs(_ jobs: Int) throws -> Int {
     guard let numDecodingThread else { return jobs }
@@ -88,8 +91,8 @@ struct ExtractorArguments: ParsableArguments {
     return max(1, numDecodingThread)
   }
 
-  /// Divides the words that stand for videos from SlowFast's weights.
-  /// - Throws: `UsageError` where the weights are given twice, or the key stands alone.
+  /// Separates the words that name videos from SlowFast's weights.
+  /// - Throws: `UsageError` where the weights are given twice, or the key has no path.
   static func divide(_ words: [String], slowfast: String?) throws -> (videos: [String], slowfast: String?) {
     guard let place = words.firstIndex(of: checkpointKey) else { return (words, slowfast) }
     guard words.indices.contains(place + 1) else {
@@ -99,8 +102,10 @@ struct ExtractorArguments: ParsableArguments {
     return (Array(words[..<place] + words[(place + 2)...]), words[place + 1])
   }
 
-  /// - Parameter network: of CLIP's weights.
-  /// - Throws: `UsageError` where `--model-version` names another.
+  /// Checks that CLIP's weights have the version that `--model-version` names.
+  ///
+  /// - Parameter network: the name of the weights' network.
+  /// - Throws: `UsageError` for another version.
   func requireVersion(_ network: String, patch: String) throws {
     guard let modelVersion else { return }
     let isSame = modelVersion == "RN50x4" ? network == "clip-rn50x4" : patch.contains("ViT/32,")

@@ -2,16 +2,17 @@ import Corpus
 import Formats
 import Foundation
 
-/// The list that HERO_Video_Feature_Extractor's scripts read: a table with the columns `video_path`
-/// and `feature_path`.
+/// The list of HERO_Video_Feature_Extractor's scripts: a table of `video_path` and `feature_path`.
 struct ExtractorList {
-  /// Paths, in the list's order.
+  /// The paths of the videos, in the list's order.
   let videos: [String]
-  /// The file of each video's features.
+  /// The path of each video's features.
   let files: [Name: String]
 
-  /// - Parameter onLeftOut: is given a line for every row that is not taken.
-  /// - Throws: `DataError` where the columns are missing, or no row is left.
+  /// Reads a list.
+  ///
+  /// - Parameter onLeftOut: called with a line for each row that is skipped.
+  /// - Throws: `DataError` where a column is missing or no row is left.
   init(path: String, onLeftOut: (String) -> Void) throws {
     var columns: (video: Int, file: Int)?
     var videos: [String] = []
@@ -40,7 +41,7 @@ struct ExtractorList {
       }
       let (source, target) = (row[video], row[file].hasSuffix(".npz") ? row[file] : row[file] + ".npz")
       if let other = files[Name(source)] {
-        // Named twice is once.
+        // A repeated row counts once.
         if !other.hasSameBytes(as: target) {
           onLeftOut("\(place): \(source) is listed before, for \(other). Give it a list of its own")
         }

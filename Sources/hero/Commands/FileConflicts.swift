@@ -1,12 +1,12 @@
 import Formats
 import Training
 
-/// Files that a command names twice.
+/// Checks for files that a command names twice.
 enum FileConflicts {
-  /// Refuses a file that would be written over another that the command reads or writes.
+  /// Refuses a file that would overwrite another file that the command reads or writes.
   /// - Parameters:
-  ///   - written: flags with the files that they name, where they were given.
-  ///   - read: the same of files that are read.
+  ///   - written: flags with the files that they write; nil for a flag that was not given.
+  ///   - read: flags with the files that they read.
   /// - Throws: `UsageError` naming both flags.
   static func refuse(written: KeyValuePairs<String, String?>, read: KeyValuePairs<String, String?> = [:])
     throws

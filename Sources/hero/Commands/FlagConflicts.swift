@@ -1,13 +1,12 @@
 import Training
 
-/// Flags that mean something only with others, or without them.
+/// Checks for flags that have an effect only with others, or without them.
 enum FlagConflicts {
-  /// Refuses flags that would change nothing.
+  /// Refuses flags that would have no effect.
   /// - Parameters:
-  ///   - flags: as `others`, each with whether it was given another value than its default, which
-  ///     asks for nothing.
+  ///   - flags: each flag, as in `others`, with whether its value differs from the default.
   ///   - reason: a clause, as in "--resnet has no effect: …".
-  /// - Throws: `UsageError` naming those that were given.
+  /// - Throws: `UsageError` naming the flags that were given.
   static func refuse(
     _ flags: KeyValuePairs<String, Bool>, and others: KeyValuePairs<String, Bool> = [:], _ reason: String
   ) throws {
@@ -17,12 +16,14 @@ enum FlagConflicts {
   }
 }
 
-/// `--batch-size`, whatever the items are.
+/// The check of `--batch-size`, for items of any kind.
 enum BatchSize {
-  /// As options of runs that say the same; products of larger counts would not fit.
+  /// The range of the runs' own options; products of larger counts would overflow.
   private static let sizes = 1...1_000_000_000
 
-  /// - Throws: `UsageError` where it is given and is no such number.
+  /// Checks a batch size.
+  ///
+  /// - Throws: `UsageError` where it is given and out of range.
   static func require(_ size: Int?) throws {
     guard let size, !sizes.contains(size) else { return }
     throw UsageError(

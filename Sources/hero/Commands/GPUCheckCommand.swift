@@ -5,7 +5,7 @@ import Formats
 import Foundation
 import Training
 
-/// `hero gpu-check`: whether a GPU computes what the CPU does.
+/// `hero gpu-check`: checks that a GPU computes the same as the CPU.
 struct GPUCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gpu-check",

@@ -1,7 +1,7 @@
 import ArgumentParser
 @preconcurrency import Foundation
 
-/// The program: one command per piece of work.
+/// The program, with one command for each kind of work.
 @main
 struct Hero: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,7 +22,7 @@ struct Hero: ParsableCommand {
 
   static func main() {
     StandardStreams.occupy()
-    // Results and messages in their order, also where both go into one file.
+    // Line buffering keeps results and messages in order, even if both go into one file.
     setvbuf(stdout, nil, Int32(_IOLBF), 0)
     Foundation.exit(Program.launch(arguments: Array(CommandLine.arguments.dropFirst())))
   }

@@ -6,7 +6,7 @@ import Search
 import Training
 import Vision
 
-/// `hero index`: encodes videos once, to be searched.
+/// `hero index`: encodes videos once, for many searches.
 struct IndexCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "index",
@@ -135,7 +135,7 @@ struct IndexCommand: ParsableCommand {
     if check { return try IndexReport(path: output).check() }
     try BatchSize.require(batchSize)
     let log = RunLog()
-    // The commands before it print what they did, too.
+    // Commands run by this one also print results, which must not mix with the JSON.
     let (report, index) = try json ? StandardStreams.onStandardError { try make(log) } : make(log)
     print(json ? Self.json(report, index).encoded(style: .python) : Self.line(report, index))
   }
@@ -185,10 +185,10 @@ struct IndexCommand: ParsableCommand {
     ]
   }
 
-  /// What is to be done, and what a person may not expect of what was done.
+  /// The indexing to run, and a function that prints notes on its report.
   private typealias Work = (indexing: Indexing, tell: (Indexing.Report) -> Void)
 
-  /// By the model of a run.
+  /// Prepares indexing with the model of a run.
   private func indexing(_ log: RunLog) throws -> Work {
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError(
@@ -251,7 +251,7 @@ struct IndexCommand: ParsableCommand {
     )
   }
 
-  /// By CLIP's rows, with no trained model.
+  /// Prepares indexing of CLIP's rows, without a trained model.
   private func indexing(byCLIP clip: String, _ log: RunLog) throws -> Work {
     guard let videos else { throw UsageError("--clip without --model-dir needs --videos") }
     try FlagConflicts.refuse(
@@ -274,7 +274,9 @@ struct IndexCommand: ParsableCommand {
     )
   }
 
-  /// - Throws: `DataError` where the index is there and cannot take this model's videos.
+  /// Checks that the videos can be added to the index.
+  ///
+  /// - Throws: `DataError` where the index exists and cannot take this model's videos.
   private func requireAddable(_ head: IndexHead, _ log: RunLog) throws {
     guard FileManager.default.fileExists(atPath: output) else { return }
     let known = try IndexFile(path: output).head
@@ -285,16 +287,16 @@ struct IndexCommand: ParsableCommand {
     }
   }
 
-  /// Seconds between CLIP's frames by default.
+  /// The default seconds between CLIP's frames.
   private static let usualFrameLength = 1.5
 
-  /// Opened before anything that takes its time.
+  /// Opens the speech recognizer, before any work that takes long.
   private func recognizer() throws -> SpeechRecognizer? {
     if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
     return try transcribe.map { try SpeechRecognizer(model: $0) }
   }
 
-  /// The folder of `--videos`, whose features are those of a version, so many wide.
+  /// Returns the videos of `--videos`, with features of this version and width.
   private func own(
     _ videos: String, _ version: String, width: Int, _ head: IndexHead, _ recognizer: SpeechRecognizer?
   ) throws -> OwnVideos {
@@ -307,7 +309,7 @@ struct IndexCommand: ParsableCommand {
       encoding: encoding, recognizer: recognizer)
   }
 
-  /// Those of making an index with a trained model, of stores or with other networks than CLIP.
+  /// Flags for an index with a trained model, of stores or with networks other than CLIP.
   private var flagsOfRuns: KeyValuePairs<String, Bool> {
     [
       "--checkpoint": checkpoint != "best", "--resnet": resnet != nil, "--slowfast": slowfast != nil,
@@ -317,7 +319,7 @@ struct IndexCommand: ParsableCommand {
     ]
   }
 
-  /// The others of making an index.
+  /// The other flags for making an index.
   private var flagsOfVideos: KeyValuePairs<String, Bool> {
     [
       "--model-dir": modelDir != nil, "--videos": videos != nil, "--clip": clip != nil,
@@ -327,7 +329,7 @@ struct IndexCommand: ParsableCommand {
     ]
   }
 
-  /// Videos without a file to play, and files that are of no video.
+  /// Warns of videos without a file to play, and of files without a video.
   private func tellUnmatched(_ media: MediaFolder, _ videos: [String], _ log: RunLog) {
     let without = videos.filter { !media.contains($0) }
     if let first = without.first {
@@ -341,7 +343,7 @@ struct IndexCommand: ParsableCommand {
     }
   }
 
-  /// What a person may not expect of what was done.
+  /// Reports results that the user may not expect.
   private func tell(_ report: Indexing.Report, _ model: SearchModel, _ clip: Int?, _ log: RunLog) {
     if report.windowed > 0, let clip {
       let seconds = Double(clip) * model.head.frameInterval
@@ -356,7 +358,7 @@ struct IndexCommand: ParsableCommand {
     }
   }
 
-  /// Videos whose files are missing and that stay in the index, as their folders may come back.
+  /// Warns of videos with missing files, which stay in the index as their folders may return.
   private func tellMissing(_ index: IndexFile, _ log: RunLog) throws {
     guard videos != nil else { return }
     var missing: [String] = []
@@ -370,7 +372,7 @@ struct IndexCommand: ParsableCommand {
   }
 }
 
-/// Progress of work whose size is known when it begins.
+/// The progress of work whose size is known once it begins.
 enum IndexProgress {
   static func follow<Result>(_ work: ((Int, Int) throws -> Void) throws -> Result) throws -> Result {
     var reporter: ProgressReporter?

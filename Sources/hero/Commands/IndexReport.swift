@@ -3,7 +3,7 @@ import Formats
 import Search
 import Training
 
-/// What an index holds, and whether it and the files of its videos are as they were written.
+/// Reports the contents of an index, and whether it and its videos' files are unchanged.
 struct IndexReport {
   let path: String
   private let index: IndexFile
@@ -17,7 +17,7 @@ struct IndexReport {
     "\(path): \(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB, made with \(index.head.origin)"
   }
 
-  /// `hero index --list`
+  /// Runs `hero index --list`.
   func list(asJSON: Bool) throws {
     let videos = try (0..<index.count).map { number in
       try InterruptHandler.check()
@@ -51,7 +51,7 @@ struct IndexReport {
       })
   }
 
-  /// What makes searches slow.
+  /// Tells if frames have codes of an older version, which make searches slow.
   private func tellOldCodes() {
     guard index.oldFrames > 0 else { return }
     Console.standardError.print(
@@ -60,7 +60,7 @@ struct IndexReport {
         + "beside it: it writes them anew, and encodes nothing that is as it was.")
   }
 
-  /// `hero index --check`
+  /// Runs `hero index --check`.
   ///
   /// - Throws: `DataError` for a damaged index, `ExitCode` where files are missing or have changed.
   func check() throws {

@@ -3,11 +3,11 @@ import Engine
 import Foundation
 import Vision
 
-/// The libraries that the program runs with here, each as it was opened.
+/// The versions of the libraries that the program has opened on this machine.
 enum LibraryVersions {
-  /// A line for each, `absent` where it cannot be opened.
+  /// Returns a line for each library, with `absent` if it cannot be opened.
   static func lines() -> [String] {
-    // Opens OpenBLAS and NVIDIA's libraries where they are.
+    // Listing devices opens OpenBLAS and NVIDIA's libraries if they exist.
     let devices = Device.list()
     let graphics = devices.filter { $0.isUsable && $0.name != "cpu" }
     return [
@@ -43,19 +43,19 @@ enum LibraryVersions {
     return String(cString: hero_ffmpeg_version())
   }
 
-  /// What the MPIs call themselves that the plugins beside the program were compiled for.
+  /// Returns the versions of the MPIs that the plugins beside the program were compiled for.
   private static func mpi() -> String? {
     let program = Bundle.main.executablePath ?? CommandLine.arguments[0]
     let found = MPILaunch.Library.allCases.compactMap { library -> String? in
       typealias Function =
         @convention(c) (UnsafeMutablePointer<CChar>, UnsafeMutablePointer<Int32>) -> Int32
-      // No MPI's text is longer: MPICH has the largest, of 8192.
+      // The longest text of any MPI is MPICH's, with 8192 bytes.
       var (text, count) = ([CChar](repeating: 0, count: 16384), Int32(0))
       guard let handle = dlopen(MPILaunch.plugin(library, program: program), RTLD_LAZY | RTLD_LOCAL),
         let symbol = dlsym(handle, "MPI_Get_library_version"),
         unsafeBitCast(symbol, to: Function.self)(&text, &count) == 0
       else { return nil }
-      // MPICH parts the words by tabs and goes on for lines.
+      // MPICH separates words by tabs and continues for several lines.
       let words = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       return words.prefix { $0 != "," && $0 != "\n" }.split(whereSeparator: \.isWhitespace)
         .joined(separator: " ")
@@ -63,21 +63,21 @@ enum LibraryVersions {
     return found.isEmpty ? nil : found.joined(separator: "; ")
   }
 
-  /// A release's own, or the system's.
+  /// The OpenBLAS of a release, or the system's.
   private static var openBLAS: UnsafeMutableRawPointer? {
     loaded("libhero-openblas.so.0") ?? loaded("libopenblas.so.0")
   }
 
-  /// A library that is open already.
+  /// Returns a library that is already open.
   private static func loaded(_ name: String) -> UnsafeMutableRawPointer? {
     dlopen(name, RTLD_NOW | RTLD_NOLOAD)
   }
 
-  /// The text that a function of a library gives; of those that the program is linked with where
-  /// none is given.
+  /// Returns the text from a function of a library, or of the program's linked libraries if
+  /// `library` is nil.
   ///
-  /// LMDB's takes three places for numbers, which may be null; the others take nothing, and leave
-  /// them alone.
+  /// LMDB's function takes three pointers to numbers, which may be null. The others take no
+  /// arguments and ignore them.
   private static func call(_ name: String, in library: UnsafeMutableRawPointer?) -> String? {
     typealias Function = @convention(c) (Int, Int, Int) -> UnsafePointer<CChar>?
     guard let symbol = dlsym(library, name) else { return nil }

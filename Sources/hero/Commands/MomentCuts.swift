@@ -4,15 +4,17 @@ import Search
 import Training
 import Vision
 
-/// The moments of a search as files of their own.
+/// The moments of a search as separate files.
 struct MomentCuts {
-  /// What became of each moment, in their order.
+  /// The result of each moment, in order.
   private let results: [Result<VideoCut, DataError>]
   private let moments: [FoundMoment]
   private let folder: String
 
-  /// Writes the files. Reports a moment that cannot be cut, and cuts the rest.
-  /// - Throws: `Interruption` where a signal ends the work.
+  /// Writes the files.
+  ///
+  /// Reports a moment that cannot be cut, and continues.
+  /// - Throws: `Interruption` if a signal ends the work.
   init(_ moments: [FoundMoment], into folder: String) throws {
     InterruptHandler.install()
     (self.moments, self.folder) = (moments, folder)
@@ -59,8 +61,9 @@ struct MomentCuts {
     }
   }
 
-  /// With the file of each moment in its `cut`, and in `cut_begins` the seconds at which that
-  /// begins; null where there is none.
+  /// Adds each moment's file as `cut` and the seconds at which it begins as `cut_begins`.
+  ///
+  /// Both are null for a moment without a file.
   func added(to answer: JSON) -> JSON {
     guard var object = answer.object, let list = answer["moments"]?.array, list.count == results.count else {
       return answer
@@ -76,7 +79,9 @@ struct MomentCuts {
     return .object(object)
   }
 
-  /// - Throws: `DataError` where there are moments and none could be cut.
+  /// Checks that a moment was cut.
+  ///
+  /// - Throws: `DataError` if there are moments and none could be cut.
   func requireOne() throws {
     guard !results.isEmpty, !results.contains(where: { (try? $0.get()) != nil }) else { return }
     throw DataError(

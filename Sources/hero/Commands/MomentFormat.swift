@@ -4,21 +4,21 @@ import Foundation
 import Search
 import Training
 
-/// What `hero search` prints moments as.
+/// The formats in which `hero search` prints moments.
 enum MomentFormat: String, CaseIterable, ExpressibleByArgument {
   case table, json, jsonl, csv, m3u, edl, fiftyone, via
 
-  /// Whether it is of the videos themselves, where moments that were cut out have no place.
+  /// Whether the format describes the videos themselves and so has no place for cut moments.
   var isOfVideos: Bool { [.m3u, .edl, .fiftyone, .via].contains(self) }
 
-  /// Whether it is one document, which several after another are not.
+  /// Whether the output is one document, so that several in a row are invalid.
   var isDocument: Bool { self == .fiftyone || self == .via }
 
-  /// What is printed of an answer.
+  /// Returns the output for an answer.
   /// - Parameters:
-  ///   - answer: the moments as `--json` has them.
-  ///   - isFirst: whether no other was printed before it.
-  /// - Throws: `DataError` where players are to open files, and there are none.
+  ///   - answer: the moments as `--json` prints them.
+  ///   - isFirst: whether this is the first answer printed.
+  /// - Throws: `DataError` for a format of players if no moment has a file.
   func text(_ query: String, _ moments: [FoundMoment], answer: JSON, isFirst: Bool) throws -> String {
     switch self {
     case .table: Self.table(moments).rendered() + "\n"
@@ -45,14 +45,14 @@ enum MomentFormat: String, CaseIterable, ExpressibleByArgument {
     return table
   }
 
-  /// Of CLIP's moments the cosine says more than the ranks.
+  /// Returns the score, which for CLIP is the cosine, as it says more than the ranks.
   private static func score(_ moment: FoundMoment) -> String {
     guard let evidence = moment.evidence else { return String(format: "%.3g", moment.score) }
     return [evidence.cosine.map { String(format: "%.3f", $0) }, evidence.subtitleRank.map { _ in "said" }]
       .compactMap { $0 }.joined(separator: ", ")
   }
 
-  /// `1:02:03.5`, `4.5` → `0:04.5`.
+  /// Formats seconds: 3723.5 → `1:02:03.5`, 4.5 → `0:04.5`.
   static func clock(_ seconds: Double) -> String {
     let tenths = Int((max(0, seconds) * 10).rounded())
     let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, Double(tenths % 600) / 10)

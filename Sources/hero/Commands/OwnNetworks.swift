@@ -7,7 +7,7 @@ import Vision
 
 /// The networks that make the features of `hero index --videos`, as the run's features name them.
 struct OwnNetworks {
-  /// A network's name in the features' version, the flag of its weights, and these.
+  /// A network: its name in the features' version, the flag of its weights, and their path.
   private struct Part {
     var name: String
     var flag: String
@@ -16,13 +16,15 @@ struct OwnNetworks {
 
   private let chosen: [Part]
   private let clipActivation: CLIPActivation?
-  /// What the run's features are called.
+  /// The version of the run's features.
   let version: String
 
+  /// Chooses the networks of a version.
+  ///
   /// - Parameters:
-  ///   - version: what the run's features are called, such as `clip-vit_slowfast`.
-  ///   - resnet: files of weights, as are the others.
-  /// - Throws: `UsageError` where weights are missing, or are of a network that the run does not
+  ///   - version: the version of the run's features, such as `clip-vit_slowfast`.
+  ///   - resnet: the path of ResNet's weights; the other networks' are given likewise.
+  /// - Throws: `UsageError` where weights are missing or belong to a network that the run does not
   ///   read.
   init(
     version: String, resnet: String? = nil, slowfast: String? = nil, s3d: String? = nil, clip: String?,
@@ -36,7 +38,7 @@ struct OwnNetworks {
     self.version = version
     self.clipActivation = clipActivation
     guard let parts = FeatureVersion.parts(of: version) else {
-      // A name of somebody's own says nothing: the weights do.
+      // A custom name does not tell the networks, so the given weights do.
       chosen = given.compactMap { name, flag, weights in
         weights.map { Part(name: name, flag: flag, weights: $0) }
       }
@@ -61,26 +63,25 @@ struct OwnNetworks {
     }
   }
 
-  /// Names, in the order in which their features stand side by side.
+  /// The names of the networks, in the order of their features within a frame.
   var parts: [String] { chosen.map(\.name) }
 
-  /// For `extract-features`.
+  /// The arguments for `extract-features`.
   var arguments: [String] {
     chosen.flatMap { [$0.flag, $0.weights] }
       + (clipActivation.map { ["--clip-activation", $0.rawValue] } ?? [])
   }
 
-  /// For `convert-videodb`.
+  /// The arguments for `convert-videodb`.
   var storeArguments: [String] {
     version == "resnet_slowfast"
       ? [] : ["--features", parts.joined(separator: ","), "--feat-version", version]
   }
 
-  /// Asks, before hours are spent on features, whether the model can read them.
+  /// Checks that the model can read the features, before hours are spent on them.
   ///
-  /// - Parameter width: of the features that the model reads.
-  /// - Throws: `DataError` where the networks' are of another width, or their weights cannot be
-  ///   read.
+  /// - Parameter width: the width of the features that the model reads.
+  /// - Throws: `DataError` where the networks' width differs, or their weights cannot be read.
   func require(width: Int) throws {
     let networks = try chosen.map { part -> any FeatureNetwork in
       switch part.name {
@@ -100,9 +101,9 @@ struct OwnNetworks {
     }
   }
 
-  /// Features that other weights made cannot be mixed with these: the folder notes whose they are.
+  /// Checks that the folder's features come from the same weights, and records these weights there.
   ///
-  /// - Throws: `DataError` where it has others.
+  /// - Throws: `DataError` where other weights made the features.
   func requireSameWeights(in work: IndexWork) throws {
     let path = "\(work.path)/networks.json"
     var known = JSONObject()

@@ -6,37 +6,36 @@ import Search
 import Training
 import Vision
 
-/// From a folder of videos to stores, in a folder beside the index: the first part of `hero index
-/// --videos`.
+/// Makes stores of a folder of videos, in a folder beside the index, for `hero index --videos`.
 ///
-/// Every step is a command that is shown and can be repeated by hand. Existing features are kept,
-/// so an interrupted run continues and a new video costs only its own time. Replaced files get new
+/// Each step is a command that is shown and can be repeated by hand. Existing features are kept. So
+/// an interrupted run continues, and a new video costs only its own time. Replaced files get new
 /// features.
 struct OwnVideos {
-  /// The folder of the videos, and of subtitle files if there are any; or one video.
+  /// The folder of the videos and of any subtitle files, or one video.
   let videos: String
   /// The folder for features and stores.
   let index: IndexWork
   let networks: OwnNetworks
   /// Seconds per frame.
   let frameLength: Double
-  /// What subtitle files are in that do not say it; guessed if nil.
+  /// The encoding of subtitle files that are not Unicode; nil to guess it.
   let encoding: String?
-  /// Transcribes videos without subtitles; nil to leave them without.
+  /// The recognizer that transcribes videos without subtitles; nil to leave them without.
   let recognizer: SpeechRecognizer?
-  /// Of the folder, from its first change on.
+  /// The lock on the folder, held from its first change on.
   let lock = WorkLock()
 
   private var work: String { index.path }
   private var store: String { index.features }
   private var subtitleStore: String { index.subtitles }
 
-  /// Makes features and stores, where they are missing.
+  /// Makes the missing features and stores.
   /// - Parameters:
   ///   - index: the index's path.
-  ///   - tokenizer: of the model.
-  ///   - tell: is given what is to be known of files, a line each.
-  /// - Returns: the stores, no subtitle store where the folder has no subtitles; and the videos.
+  ///   - tokenizer: the model's tokenizer.
+  ///   - tell: called with a line for each note on a file.
+  /// - Returns: the stores and the videos; no subtitle store if there are no subtitles.
   func prepare(
     for index: String, tokenizer: String, tell: (String) -> Void
   ) throws -> (features: String, subtitles: String?, library: VideoLibrary) {
@@ -45,12 +44,13 @@ struct OwnVideos {
     return (features, subtitles, library)
   }
 
-  /// Makes CLIP's features where they are missing, and reads subtitles as they are: no store is
-  /// needed.
+  /// Makes CLIP's missing features and reads subtitles.
+  ///
+  /// CLIP needs no store.
   /// - Parameters:
   ///   - index: the index's path.
-  ///   - width: of a row.
-  ///   - tell: is given what is to be known of files, a line each.
+  ///   - width: the number of elements of a row.
+  ///   - tell: called with a line for each note on a file.
   func prepareCLIP(
     for index: String, width: Int, tell: (String) -> Void
   ) throws -> (videos: CLIPVideos, library: VideoLibrary) {
@@ -70,8 +70,9 @@ struct OwnVideos {
     return (CLIPVideos(width: width, features: made, subtitles: subtitles), library)
   }
 
-  /// The videos of the folder, whose features of other files or other weights are taken away, and
-  /// what `extract-features` is to be given.
+  /// Returns the videos of the folder and the paths for `extract-features`.
+  ///
+  /// Removes features of replaced files, and refuses features of other weights.
   private func openLibrary(
     for index: String, tell: (String) -> Void
   ) throws -> (library: VideoLibrary, paths: [String]) {
@@ -79,12 +80,12 @@ struct OwnVideos {
     let known = try Self.files(of: index)
     let others = library.leaveOutNamesakes(in: known)
     others.forEach(tell)
-    // If videos are named one by one, nothing else searches the folder.
+    // If videos are named one by one, no other step reports what the folder skips.
     if !others.isEmpty { library.leftOut.forEach { tell("left out: \($0)") } }
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
     }
-    // What cannot begin leaves no folder behind.
+    // Checks that may fail come before the folder is made.
     try Transcripts(work: self.index, recognizer: recognizer).tryModel()
     try lock.take(work)
     try networks.requireSameWeights(in: self.index)
@@ -99,7 +100,7 @@ struct OwnVideos {
       ])
   }
 
-  /// The files that an index names, by the names of the videos.
+  /// Returns the files that an index names, by the names of the videos.
   private static func files(of index: String) throws -> [Name: IndexedVideo.MediaFile] {
     guard FileManager.default.fileExists(atPath: index) else { return [:] }
     let index = try IndexFile(path: index)
@@ -135,7 +136,7 @@ struct OwnVideos {
     return (store, subtitleStore)
   }
 
-  /// Whether the feature store has every video whose features are there.
+  /// Returns whether the feature store has every video that has features.
   private func isComplete() throws -> Bool {
     guard FileManager.default.fileExists(atPath: store) else { return false }
     let known = Set(
@@ -154,11 +155,11 @@ struct OwnVideos {
     }
   }
 
-  /// Folders with subtitle files: that of the videos, and one for subtitles from inside the videos
-  /// or from their sound.
+  /// Returns the folders of subtitle files: the videos' own and one for extracted subtitles.
   ///
-  /// A file beside a video comes first, because somebody chose it. If it is missing, damaged or
-  /// forced, the track inside follows, and then a transcript.
+  /// The latter holds subtitles from inside the videos or from their sound. A file beside a video
+  /// comes first, as somebody chose it. If it is missing, damaged or forced, the track inside
+  /// follows, and then a transcript.
   private func subtitleFolders(
     _ library: VideoLibrary, tell: (String) -> Void
   ) throws -> [String] {
@@ -174,7 +175,7 @@ struct OwnVideos {
         isKnown: { names.contains(Array($0.utf8)) }, encoding: encoding, frameRate: VideoBeside.frameRate,
         onSkip: { leftOut.append($0) }, onNote: { _ in }) ?? [:]
     let isOfUse = read.contains { !$0.value.isEmpty }
-    // Else what reads the folder tells it.
+    // Otherwise the step that reads the folder reports them.
     if !isOfUse { leftOut.filter { !library.leftOut.contains($0) }.forEach(tell) }
     let complete = (beside?.complete { names.contains(Array($0.utf8)) } ?? []).filter {
       read[Name(String(decoding: $0, as: UTF8.self))]?.isEmpty == false
@@ -200,8 +201,7 @@ struct OwnVideos {
     return (isOfUse ? paths : []) + (found ? [inside] : [])
   }
 
-  /// The folder of the videos, or of a video that is named itself the subtitle files that are named
-  /// after it.
+  /// Returns the folder of the videos or, for a single video, the subtitle files named after it.
   private func subtitlesBeside() -> [String] {
     guard !FileManager.default.isFolder(videos) else { return [videos] }
     let folder = (videos as NSString).deletingLastPathComponent
@@ -213,7 +213,7 @@ struct OwnVideos {
       .filter { SubtitleFileList.isMeant(by: $0) }.sorted()
   }
 
-  /// Shows and runs one command of this program.
+  /// Prints and runs one command of this program.
   private func run(_ arguments: [String]) throws {
     Console.standardError.print("$ \(ShellWords.line(["hero"] + arguments))")
     let status = Program.run(arguments: arguments)

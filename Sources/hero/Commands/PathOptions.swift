@@ -23,7 +23,7 @@ extension Option where Value == String {
     self.init(name: name, help: ArgumentHelp(help, valueName: "folder"), completion: .directory)
   }
 
-  /// Which weights of a run.
+  /// The weights of a run.
   init(wrappedValue: String, checkpoint help: String, name: NameSpecification = .long) {
     self.init(
       wrappedValue: wrappedValue, name: name, help: ArgumentHelp(help, valueName: "checkpoint"),

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Training
 
-/// `hero pretrain`: masked words, masked frames, frame order and subtitle matching.
+/// `hero pretrain`: trains on masked words, masked frames, frame order and subtitle matching.
 struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Pre-train a model on videos with subtitles.",

@@ -3,16 +3,17 @@ import Foundation
 import Synchronization
 import Training
 
-/// The processes that this one works with.
+/// The processes that this one works with, as part of an MPI job.
 enum Processes {
-  /// The job that a launcher of MPI made this process part of; itself alone where none did.
+  /// The job to which an MPI launcher added this process; a job of one without a launcher.
   static var communicator: any Communicator { joined.withLock { $0 } }
 
   private static let joined = Mutex<any Communicator>(SoleCommunicator.shared)
 
-  /// Joins the job. From here on the first rank alone speaks; the others tell what is wrong with
-  /// them.
-  /// - Throws: `EngineError` where the process was started by MPI and cannot join.
+  /// Joins the job.
+  ///
+  /// From then on only the first rank prints; the others print only errors.
+  /// - Throws: `EngineError` where MPI started the process and it cannot join.
   static func join() throws {
     let communicator = try MPILaunch.join(program: Bundle.main.executablePath ?? CommandLine.arguments[0])
     joined.withLock { $0 = communicator }
@@ -29,7 +30,7 @@ enum Processes {
     if nowhere >= 0 { dup2(nowhere, STDOUT_FILENO) }
   }
 
-  /// Refuses to do one piece of work several times over.
+  /// Refuses to do one piece of work several times.
   static func requireSole(_ command: String) throws {
     let size = communicator.size
     guard size == 1 else {
@@ -38,24 +39,27 @@ enum Processes {
     }
   }
 
-  /// This process's place among those of the job on this machine.
+  /// The rank of this process among those of the job on this machine.
   static var place: Int { (communicator as? MPICommunicator)?.place ?? 0 }
 
-  /// Threads to compute with: what the environment says, else this process's part of the machine's
-  /// cores.
+  /// Returns the number of threads to compute with: this process's share of the machine's cores.
+  ///
+  /// Returns nil if the environment sets the number, or outside an MPI job.
   static func threads() -> Int? {
     guard CPUBackend.chosenThreads == nil, let job = communicator as? MPICommunicator else { return nil }
     return CoreDivision.threads(job)
   }
 
-  /// Asks all processes, which call it together, whether one got a signal to stop.
+  /// Asks all processes, which must call it together, whether one received a signal to stop.
   /// - Throws: `Interruption` on all of them if one did.
   static func agreeToGoOn() throws {
     let signal = communicator.maximum([Double(InterruptHandler.signalReceived ?? 0)])[0]
     if signal > 0 { throw Interruption(signal: Int32(signal)) }
   }
 
-  /// Leaves the job with an exit status. One that failed ends the others with it.
+  /// Leaves the job with an exit status.
+  ///
+  /// After a failure, ends the other processes too.
   static func leave(_ status: Int32, isFailure: Bool) {
     guard let job = communicator as? MPICommunicator else { return }
     if isFailure { job.abort(status: status) }

@@ -3,7 +3,7 @@ import Engine
 import Formats
 import Training
 
-/// `--profile`: where a command's time goes.
+/// `--profile`: shows where a command's time goes.
 struct ProfileArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -11,8 +11,9 @@ struct ProfileArguments: ParsableArguments {
       valueName: "file"))
   var profile: String?
 
-  /// Does some work on a device and reports what its operations took, even if the work stopped or
-  /// failed. Of several processes, the first reports.
+  /// Runs work on a device and reports the time of its operations, even if the work fails or stops.
+  ///
+  /// Of several processes, the first reports.
   func follow<Result>(_ device: DeviceArguments, _ work: (any Backend) throws -> Result) throws -> Result {
     if let profile, Processes.communicator.isFirst {
       try OutputFile.require(profile, overwrites: false, cure: "Remove it, or give another name")

@@ -4,11 +4,11 @@ import Formats
 import Foundation
 import Training
 
-/// From words of a command line to an exit status.
+/// Turns the words of a command line into an exit status.
 enum Program {
-  /// Runs a command in this process, or in its part of a job of several.
+  /// Runs a command in this process, or as its part of an MPI job.
   static func launch(arguments: [String]) -> Int32 {
-    // Writing beyond `ulimit -f` fails with a message, as on a full disk.
+    // Exceeding `ulimit -f` then fails with a message, as a full disk does.
     signal(SIGXFSZ, SIG_IGN)
     do {
       try Processes.join()
@@ -21,16 +21,18 @@ enum Program {
         "standard output: cannot write all of the results. Check the disk or the program that takes them",
         status: 1)
     }
-    // A signal was agreed on, and all ranks stop; any other failure is one rank's, which the others
-    // would wait for.
+    // All ranks agree on a signal and stop. Any other failure is one rank's, for which the others
+    // would wait.
     let isFailure = status != 0 && status <= 128
     Processes.leave(status, isFailure: isFailure)
     return status
   }
 
-  /// Runs a command; results go to standard output, all else to standard error.
+  /// Runs a command.
   ///
-  /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the
+  /// Prints results to standard output, all else to standard error.
+  ///
+  /// - Returns: 0, 1 for bad input, 2 for a wrong command line, or 128 + the signal that ended the
   ///   work.
   static func run(arguments: [String]) -> Int32 {
     do {
@@ -39,9 +41,9 @@ enum Program {
       for repetition in try CommandWords.repetitions(in: words) { Console.standardError.print(repetition) }
       try CommandWords.refuseUnknownCommand(in: words)
       var command = try Hero.parseAsRoot(words)
-      // 'devices' lists what is wrong beside what can be used.
+      // 'devices' itself lists what is wrong.
       if !["help", "devices"].contains(words.first) { try CPUBackend.requireSettings() }
-      // Also where the work ends early.
+      // Deferred, to run even if the command fails.
       defer { Notice.tellRest() }
       try command.run()
       return 0
@@ -58,7 +60,7 @@ enum Program {
     }
   }
 
-  /// Flags with the dashes that the parser knows: the reference's scripts have underscores.
+  /// Returns flags with dashes, which the parser knows; the reference's scripts use underscores.
   static func dashed(_ arguments: [String]) -> [String] {
     var flags = true
     return arguments.map { word in
@@ -69,20 +71,20 @@ enum Program {
     }
   }
 
-  /// What ArgumentParser throws, help and version included, and what the system throws.
+  /// Reports errors of ArgumentParser, including help and version, and of the system.
   private static func report(_ error: any Error) -> Int32 {
     if let code = error as? ExitCode { return code.rawValue }
     let message = Hero.fullMessage(for: error)
     switch Hero.exitCode(for: error) {
     case .success:
       print(message)
-      // Opening libraries takes a moment, so that they are asked only here.
+      // Opening libraries takes a moment, so only the full version output lists them.
       if message == Version.line { LibraryVersions.lines().forEach { print($0) } }
       return 0
     case .validationFailure:
       let head = "Error: "
       let text = message.hasPrefix(head) ? String(message.dropFirst(head.count)) : message
-      // ArgumentParser's own words, of commands that take no options of runs.
+      // ArgumentParser's own message, for commands that take no options of runs.
       guard let match = text.firstMatch(of: /^Unknown option '(--[^']+)'/),
         let note = ownersNote(String(match.1))
       else { return complain(text, status: 2) }
@@ -95,16 +97,16 @@ enum Program {
 
   private static func complain(_ message: String, status: Int32) -> Int32 {
     let rank = Processes.communicator.rank
-    // What is wrong with all ranks is said by the first, whose end is theirs.
+    // The first rank reports errors of all ranks, and its end ends the others.
     if rank > 0 { usleep(500_000) }
     let speaker = Processes.communicator.size > 1 ? "rank \(rank): " : ""
-    // The wish to tell may fail like any other writing; the status still tells.
+    // Writing the message may fail, too. The status still reports the error.
     try? FileHandle.standardError.write(
       contentsOf: Data("hero: error: \(speaker)\(message.printable)\n".utf8))
     return status
   }
 
-  /// Which commands have a flag that the one asked for lacks.
+  /// Returns a note on which commands have a flag that the requested one lacks.
   private static func ownersNote(_ flag: String?) -> String? {
     guard let flag, let owners = try? CommandWords.owners(of: flag), !owners.isEmpty else { return nil }
     return "unknown option '\(flag)', which is one of " + owners.map { "'\($0)'" }.joined(separator: ", ")

@@ -7,9 +7,9 @@ import Training
 /// CLIP's features of queries, as moment_detr and lighthouse read them:
 /// `clip_text_features/qidN.npz`.
 ///
-/// `last_hidden_state` [tokens, hidden] holds the states behind the last norm, of all tokens and
-/// the two that begin and end a text. `pooler_output` [width] is the projected state of the last
-/// one.
+/// `last_hidden_state` [tokens, hidden] holds the states after the last norm of all tokens,
+/// including the two that begin and end a text. `pooler_output` [width] is the projected state of
+/// the last token.
 struct QueryFeatures {
   private struct Query {
     var id: String
@@ -17,7 +17,7 @@ struct QueryFeatures {
   }
 
   let model: CLIPModel
-  /// Whether numbers are float16, else float32.
+  /// Whether values are float16 instead of float32.
   let isHalf: Bool
   private let folder: String
   private let queries: [Query]
@@ -25,10 +25,12 @@ struct QueryFeatures {
   private static let batch = 64
   private static let longestID = 200
 
+  /// Reads the queries of a file.
+  ///
   /// - Parameters:
   ///   - annotations: JSON lines with `qid` and `query`.
-  ///   - output: the folder of `clip_text_features`.
-  ///   - tell: is given what is left out, a line each.
+  ///   - output: the folder that gets `clip_text_features`.
+  ///   - tell: called with a line for each row that is skipped.
   /// - Throws: `DataError` where no query is left.
   init(
     model: CLIPModel, annotations path: String, output: String, isHalf: Bool, tell: (String) -> Void
@@ -67,8 +69,8 @@ struct QueryFeatures {
   private func file(_ query: Query) -> String { "\(folder)/qid\(query.id).npz" }
 
   /// Writes the missing files.
-  /// - Parameter overwrites: whether to compute existing ones too.
-  /// - Returns: how many were written, existed, and were cut.
+  /// - Parameter overwrites: whether to compute existing files too.
+  /// - Returns: the numbers of files written, of existing files, and of truncated queries.
   func write(overwrites: Bool) throws -> (written: Int, known: Int, cut: Int) {
     try OutputFolder.make(folder)
     let missing = overwrites ? queries : queries.filter { !FileManager.default.fileExists(atPath: file($0)) }

@@ -4,7 +4,7 @@ import Foundation
 import Search
 import Training
 
-/// What commands that search have in common.
+/// The options that searching commands share.
 struct SearchArguments: ParsableArguments {
   @Option(file: "The index.")
   var index: String
@@ -54,7 +54,7 @@ struct SearchArguments: ParsableArguments {
   }
 }
 
-/// `hero search`: from a sentence to moments.
+/// `hero search`: finds moments for a sentence.
 struct SearchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "search",
@@ -109,7 +109,7 @@ struct SearchCommand: ParsableCommand {
       "The sentence, and options that override the saved ones, such as --nms-thd.", valueName: "query"))
   var words: [String] = []
 
-  /// Moments that anybody would look at.
+  /// The maximum of `--limit`.
   private static let longest = 1_000_000
 
   func run() throws {
@@ -158,7 +158,7 @@ struct SearchCommand: ParsableCommand {
     }
   }
 
-  /// `--format`, or the flag that says the same.
+  /// Returns the format of `--format`, or of the flag that stands for it.
   private func chosenFormat() throws -> MomentFormat {
     let flags: KeyValuePairs<MomentFormat, Bool> = [.json: json, .m3u: m3u, .edl: edl]
     let given = [format].compactMap { $0 } + flags.filter(\.value).map(\.key)

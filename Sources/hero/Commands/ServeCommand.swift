@@ -6,7 +6,7 @@ import Serve
 import Synchronization
 import Training
 
-/// `hero serve`: a page to search and play.
+/// `hero serve`: serves a page for searching and playing videos.
 struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
@@ -65,8 +65,8 @@ struct ServeCommand: ParsableCommand {
       throw UsageError("--port \(port) is no port; they go from 0, for any that is free, to 65535")
     }
     let log = RunLog()
-    // Bound first: a port that is taken is told before minutes of opening, and who comes meanwhile
-    // is told to wait.
+    // Bound first, so that a port in use is reported before the index is opened for minutes. Until
+    // then clients are told to wait.
     let isLoopback = WebServer.isLoopback(host)
     let site = OpeningSite()
     let server = try WebServer(host: host, port: port, handler: site)
@@ -109,8 +109,9 @@ struct ServeCommand: ParsableCommand {
     try serving.wait()
   }
 
-  /// The models that describe videos and answer questions, on the searching model's device; nil
-  /// without flags for them.
+  /// Opens the models that describe moments and answer questions, on the searching model's device.
+  ///
+  /// Returns nil without flags for them.
   private func models(of searcher: MomentSearcher, log: RunLog) throws -> VideoModels? {
     let options = try decoding.options()
     if captionModelDir == nil {
@@ -149,7 +150,7 @@ struct ServeCommand: ParsableCommand {
     return models
   }
 
-  /// A server that runs until a signal comes.
+  /// A server that runs until a signal arrives.
   private final class Serving: Sendable {
     private let outcome = Mutex<(any Error)?>(nil)
     private let done = DispatchSemaphore(value: 0)

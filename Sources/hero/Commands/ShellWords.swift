@@ -1,7 +1,6 @@
-/// Commands as a shell takes them.
+/// Formats commands for a shell.
 enum ShellWords {
-  /// The words with spaces between them, in quotation marks where a shell would read them
-  /// otherwise.
+  /// Returns the words separated by spaces, in quotation marks where a shell needs them.
   static func line(_ words: [String]) -> String {
     words.map { word in
       let isPlain = !word.isEmpty && word.utf8.allSatisfy { plain.contains($0) }

@@ -4,20 +4,21 @@ import Search
 import Training
 import Vision
 
-/// What is said in videos that have no subtitles, written down by a recogniser of speech and kept
-/// beside their features.
+/// Transcripts of videos without subtitles, made by a speech recognizer, beside their features.
 ///
-/// A transcript belongs to a file's content (`FileMark`) and a model, whatever the file is called
-/// and where it lies: `OUTPUT.work/transcripts/FILE-MODEL.srt`, both as their hashes.
+/// A transcript belongs to a model and to the content of a file (`FileMark`), whatever the file's
+/// path. Its name consists of their hashes: `OUTPUT.work/transcripts/FILE-MODEL.srt`.
 struct Transcripts {
   let folder: String
-  /// nil to use existing transcripts alone.
+  /// The recognizer; nil to use only existing transcripts.
   let recognizer: SpeechRecognizer?
   private let model: String?
-  /// Names of files that are there, in the order in which they were made.
+  /// The names of existing files, oldest first.
   private var made: [String]
 
-  /// - Throws: `DataError` where the model cannot be read or the folder not be listed.
+  /// Lists the existing transcripts.
+  ///
+  /// - Throws: `DataError` where the model cannot be read or the folder cannot be listed.
   init(work: IndexWork, recognizer: SpeechRecognizer?) throws {
     folder = "\(work.path)/transcripts"
     self.recognizer = recognizer
@@ -27,8 +28,8 @@ struct Transcripts {
     made = zip(made, dates).sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
   }
 
-  /// Tries the model, unless it has made transcripts here.
-  /// - Throws: `DataError` where no video can be transcribed with it.
+  /// Tries the model, unless it has made transcripts here before.
+  /// - Throws: `DataError` where the model cannot transcribe any video.
   func tryModel() throws {
     guard let recognizer, let model, !made.contains(where: { $0.hasSuffix("-\(model).srt") }) else { return }
     let console = Console.standardError
@@ -37,11 +38,10 @@ struct Transcripts {
     try recognizer.probe { try InterruptHandler.check() }
   }
 
-  /// The transcript of a video: one of this model, or where no model is given the last one that was
-  /// made.
-  /// - Parameter tell: is given a line where it is made now, or cannot be.
-  /// - Returns: its file; nil where there is none, or nothing is said.
-  /// - Throws: `Interruption`, and `DataError` where nothing can be written.
+  /// Returns the transcript of a video by this model or, without a model, the most recent one.
+  /// - Parameter tell: called with a line if the transcript is made, or cannot be.
+  /// - Returns: the path of its file; nil if there is none or nothing is said.
+  /// - Throws: `Interruption`, and `DataError` where the file cannot be written.
   mutating func file(of video: VideoLibrary.Video, tell: (String) -> Void) throws -> String? {
     guard let mark = video.mark else { return nil }
     let known = made.last { name in
@@ -70,6 +70,8 @@ struct Transcripts {
 
   private static func spoken(_ path: String) throws -> String? { try PlainFile.size(path) > 0 ? path : nil }
 
+  /// Transcribes the sound of a video.
+  ///
   /// - Returns: nil where the video has no sound.
   private func transcribe(
     _ video: VideoLibrary.Video, by recognizer: SpeechRecognizer

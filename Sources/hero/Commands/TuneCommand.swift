@@ -3,7 +3,7 @@ import Formats
 import Foundation
 import Training
 
-/// `hero tune`: chooses how a run ranks moments on a split whose truth is known.
+/// `hero tune`: chooses a run's ranking options on a split with known answers.
 struct TuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tune",

@@ -1,16 +1,16 @@
 import Foundation
 
-/// What `hero --version` says first: the program's version and the commit it was built from.
+/// The first line of `hero --version`: the program's version and the commit it was built from.
 enum Version {
   static let number = "0.1.0"
 
   static let line = "hero \(number) (commit \(commit))"
 
-  /// The commit that `make build` or `make dist` noted down; `unknown` where neither did.
+  /// The commit that `make build` or `make dist` recorded; `unknown` without a record.
   ///
-  /// It lies in a file beside the program and not in the program: a new commit then compiles
-  /// nothing anew, and the same sources give the same program. A note that is older than the
-  /// program beside it belongs to an earlier build.
+  /// A file beside the program holds it, not the program itself. So a new commit recompiles
+  /// nothing, and the same sources give the same program. A record older than the program belongs
+  /// to an earlier build.
   private static var commit: String {
     let program = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
       .resolvingSymlinksInPath()

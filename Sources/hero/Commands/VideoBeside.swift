@@ -2,10 +2,11 @@ import Formats
 import Foundation
 import Vision
 
-/// The video that a subtitle file lies beside.
+/// Finds the video beside a subtitle file.
 enum VideoBeside {
-  /// The frames a second of the video of a name in a subtitle file's folder; nil where there is
-  /// none, or it cannot be read.
+  /// Returns the frames per second of the video with a name in a subtitle file's folder.
+  ///
+  /// Returns nil if there is no such video or if it cannot be read.
   static func frameRate(_ subtitles: String, _ video: String) -> Double? {
     let folder = (subtitles as NSString).deletingLastPathComponent
     let entries = (try? FolderNames(path: folder.isEmpty ? "." : folder).entries) ?? []

@@ -4,24 +4,26 @@ import Search
 import Training
 import Vision
 
-/// The videos of a folder, beside what was made of them before: which are new, replaced, renamed or
+/// The videos of a folder, compared with earlier features: which are new, replaced, renamed or
 /// gone.
 struct VideoLibrary {
   struct Video {
     var name: String
-    /// From the root.
+    /// The absolute path.
     var path: String
-    /// Nil where the file cannot be read.
+    /// The mark of the file; nil if it cannot be read.
     var mark: FileMark?
   }
 
   private(set) var videos: [Video]
-  /// A line for whatever of the folder is passed over.
+  /// A line for each entry of the folder that is skipped.
   let leftOut: [String]
   private let work: IndexWork
   /// The networks whose features are kept.
   private let networks: [String]
 
+  /// Lists the videos of a folder.
+  ///
   /// - Throws: `DataError` where the folder has no videos.
   init(folder: String, work: IndexWork, networks: [String]) throws {
     (self.work, self.networks) = (work, networks)
@@ -35,7 +37,7 @@ struct VideoLibrary {
     }
   }
 
-  /// Leaves out the videos whose names the index has of other files that are still there.
+  /// Removes videos from the list for whose name the index has another existing file.
   /// - Returns: a line for each.
   mutating func leaveOutNamesakes(in index: [Name: IndexedVideo.MediaFile]) -> [String] {
     let own = Set(videos.map(\.path))
@@ -54,11 +56,10 @@ struct VideoLibrary {
 
   // MARK: What was made of them
 
-  /// Takes away the features of files that were replaced, and gives those of a renamed file its new
-  /// name.
+  /// Deletes features of replaced files, and copies those of renamed files to the new names.
   ///
-  /// - Parameter index: what the index has of the videos' files.
-  /// - Returns: the names of videos whose features are to be made anew.
+  /// - Parameter index: the files that the index names for the videos.
+  /// - Returns: the names of videos whose features must be computed again.
   func bringFeaturesUpToDate(with index: [Name: IndexedVideo.MediaFile]) throws -> [String] {
     var marks = try readMarks()
     var stale: [String] = []
@@ -70,14 +71,14 @@ struct VideoLibrary {
       if let old = marks[video.name] {
         if old.hash != mark.hash, !files.isEmpty { stale.append(video.name) }
       } else if !files.isEmpty {
-        // Features of before there was a list of marks.
+        // Features made before the list of marks existed have no mark.
         let made = try files.map { try FileMark(path: $0).time }.min() ?? 0
         if index[video.name].map({ $0.size != mark.size }) ?? (made < mark.time) { stale.append(video.name) }
       } else if let old = byHash[mark.hash]?.first(where: { hasFeatures($0.text) }) {
         renamed.append((old.text, video.name))
       }
     }
-    // Before what is stale goes: another file may have the old name by now.
+    // Copied before stale features are deleted, as another file may have taken the old name.
     for (old, new) in renamed {
       for (from, to) in zip(features(of: old), features(of: new)) {
         try AtomicFile.write(try FileBytes.read(path: from), to: to)
@@ -92,7 +93,7 @@ struct VideoLibrary {
     return stale
   }
 
-  /// Where each network's features of a video are.
+  /// Returns the path of each network's features of a video.
   func features(of name: String) -> [String] {
     networks.map { "\(work.path)/features/\($0)_features/\(name).npz" }
   }
@@ -103,7 +104,7 @@ struct VideoLibrary {
 
   private var markFile: String { "\(work.path)/videos.json" }
 
-  /// Of the files whose features were made, by the videos' names.
+  /// Reads the marks of the files that have features, by the names of the videos.
   private func readMarks() throws -> [Name: FileMark] {
     guard FileManager.default.fileExists(atPath: markFile) else { return [:] }
     var marks: [Name: FileMark] = [:]
@@ -127,8 +128,8 @@ struct VideoLibrary {
   }
 
   /// Removes a folder that an earlier `hero index --videos` made.
-  /// - Parameter isOwn: whether files of these names are what it makes.
-  /// - Throws: `DataError` for a folder that holds anything else, or that cannot be removed.
+  /// - Parameter isOwn: whether that command makes entries with these names.
+  /// - Throws: `DataError` for a folder with other contents, or one that cannot be removed.
   static func remove(_ path: String, where isOwn: (Set<String>) -> Bool) throws {
     guard FileManager.default.fileExists(atPath: path) else { return }
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: path), isOwn(Set(names)) else {
@@ -145,8 +146,10 @@ struct VideoLibrary {
 
   // MARK: For the index
 
-  /// Where a video lies in time: as decoding found it when its features were made, else as its file
-  /// says.
+  /// Returns the time span of a video.
+  ///
+  /// It is the one found by decoding when the features were made, or else the one that the file
+  /// states.
   private func span(of video: Video) -> VideoSpan? {
     features(of: video.name).lazy.compactMap { FeatureFolder.span(file: $0) }.first
       ?? (try? VideoFile(path: video.path)).flatMap { file in
@@ -154,8 +157,8 @@ struct VideoLibrary {
       }
   }
 
-  /// What the index is to know of the files.
-  /// - Parameter removes: whether videos are removed whose folders are missing too.
+  /// Returns the properties of the files for the index.
+  /// - Parameter removes: whether to remove videos even if their whole folders are missing.
   func files(removes: Bool) -> Indexing.Files {
     var media: [Name: IndexedVideo.MediaFile] = [:]
     var files = Indexing.Files()
@@ -175,8 +178,10 @@ struct VideoLibrary {
     return files
   }
 
-  /// Whether a video of the index was deleted: its file is not there, but others of its folder are.
-  /// A folder without any may be one that is not mounted.
+  /// Returns whether a video of the index was deleted.
+  ///
+  /// Its file is then missing, but other videos of its folder exist. A folder without any may not
+  /// be mounted.
   static func isGone(_ video: IndexedVideo, folders: Set<String>, removes: Bool) -> Bool {
     guard let path = video.file?.path, FileMark.isMissing(path) else { return false }
     return removes || folders.contains(folder(of: path))

@@ -1,13 +1,13 @@
 import Foundation
 
-/// Seconds of video that are done in a second.
+/// The seconds of video that are processed in a second.
 struct VideoSpeed {
   private let start = ProcessInfo.processInfo.systemUptime
   private var seconds = 0.0
 
   mutating func add(_ seconds: Double) { self.seconds += seconds }
 
-  /// As people say it; nil before anything is done.
+  /// The speed in words; nil before anything is done.
   var note: String? {
     let passed = ProcessInfo.processInfo.systemUptime - start
     guard seconds > 0, passed > 0 else { return nil }

@@ -1,20 +1,22 @@
 import Formats
 import Foundation
 
-/// Keeps a second `hero index --videos` from the folder beside an index while one fills it.
+/// Keeps a second `hero index --videos` out of the folder that one is filling.
 final class WorkLock {
   private var descriptor: Int32 = -1
   private var folders = MadeFolders()
 
-  /// Makes the folder where it is not there, and takes it until this object goes; once.
+  /// Makes the folder if it is missing and locks it until this object is released.
   ///
-  /// - Throws: `DataError` where another run has it.
+  /// Later calls do nothing.
+  ///
+  /// - Throws: `DataError` where another run holds the lock.
   func take(_ path: String) throws {
     guard descriptor < 0 else { return }
     try folders.make(path)
     let opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard opened >= 0 else { throw DataError.system("open the folder", file: path) }
-    // On a file system without locks nothing keeps the other one away.
+    // A file system without locks cannot keep another run out.
     guard FileLock.take(opened) != .isTaken else {
       FileLock.close(opened)
       throw DataError(
@@ -24,7 +26,7 @@ final class WorkLock {
     descriptor = opened
   }
 
-  /// A folder in which nothing was made goes again.
+  /// Removes the folders that are still empty.
   deinit {
     folders.remove()
     if descriptor >= 0 { FileLock.close(descriptor) }

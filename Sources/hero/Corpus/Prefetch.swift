@@ -1,18 +1,19 @@
 import Foundation
 
-/// Makes numbered results ahead of their use, on other threads, and hands them out in order.
+/// A pipeline that makes numbered results ahead of use on other threads and hands them out in
+/// order.
 ///
-/// Result n is a function of n alone, so the results do not depend on the number of threads or on
-/// their timing. A released pipeline ends its threads.
+/// Result n depends on n alone, not on the number of threads or their timing. Releasing the
+/// pipeline ends its threads.
 public final class Prefetch<Output: Sendable>: Sendable {
   private let state: State
 
   /// - Parameters:
-  ///   - numbers: what to make; their end may be far away.
-  ///   - threads: how many make it.
-  ///   - depth: results that may wait or be under way.
-  ///   - cost: what each costs while it is, and how much all may cost together; one that costs more
-  ///     is alone.
+  ///   - numbers: the results to make; the range may be very long.
+  ///   - threads: the number of threads that make results.
+  ///   - depth: how many results may be under way or wait to be handed out.
+  ///   - cost: the cost of a result while it is under way or waits, and the most that all may cost
+  ///     together; a result that costs more is made alone.
   public init(
     _ numbers: Range<Int>, threads: Int = 1, depth: Int = 4,
     cost: (most: Int, of: @Sendable (Int) -> Int)? = nil, make: @escaping @Sendable (Int) throws -> Output
@@ -31,15 +32,18 @@ public final class Prefetch<Output: Sendable>: Sendable {
 
   deinit { state.cancel() }
 
-  /// The next result, or nil after the last and once it was cancelled. Throws what its making
-  /// threw.
+  /// Returns the next result, or nil after the last one and after cancellation.
+  ///
+  /// Throws the error that making the result threw.
   public func next() throws -> Output? { try state.next()?.get() }
 
-  /// Makes nothing more.
+  /// Stops making results.
   public func cancel() { state.cancel() }
 
-  /// What the threads share: they hold it, and not the pipeline, so that the pipeline can go away
-  /// while they wait. Every access holds the condition's lock.
+  /// The state that the threads share.
+  ///
+  /// The threads hold it and not the pipeline, so the pipeline can be released while they wait.
+  /// Every access holds the condition's lock.
   private final class State: @unchecked Sendable {
     private let condition = NSCondition()
     private let depth: Int
@@ -49,7 +53,7 @@ public final class Prefetch<Output: Sendable>: Sendable {
     private var nextToHand: Int
     private var isCancelled = false
     private let cost: (most: Int, of: @Sendable (Int) -> Int)?
-    /// What each costs that is under way or waits, and all together.
+    /// The cost of each result that is under way or waits, and their sum.
     private var costs: [Int: Int] = [:]
     private var spent = 0
 
@@ -61,8 +65,8 @@ public final class Prefetch<Output: Sendable>: Sendable {
       end = numbers.upperBound
     }
 
-    /// The next number to work on, once it is near enough to what was handed out; nil when there is
-    /// none.
+    /// Returns the next number to make once depth and cost allow it, or nil when there is none
+    /// left.
     func take() -> Int? {
       condition.lock()
       defer { condition.unlock() }
@@ -75,8 +79,9 @@ public final class Prefetch<Output: Sendable>: Sendable {
       return nextToMake
     }
 
-    /// Whether a number has to wait till more is handed out. The one that is next to be handed out
-    /// never has to.
+    /// Returns whether a number must wait until more results are handed out.
+    ///
+    /// The number that is handed out next never waits.
     private func isTooDear(_ number: Int) -> Bool {
       guard let cost else { return false }
       let own = costs[number] ?? cost.of(number)

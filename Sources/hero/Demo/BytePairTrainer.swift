@@ -1,7 +1,6 @@
 import Text
 
-/// Learns the merges of a byte-level BPE tokenizer (Sennrich et al. 2016; GPT-2's byte alphabet)
-/// from texts.
+/// A trainer of a byte-level BPE tokenizer's merges (Sennrich et al. 2016; GPT-2's byte alphabet).
 struct BytePairTrainer {
   /// The two symbols that a merge joins, in the byte alphabet's characters.
   struct Merge: Equatable, Sendable {
@@ -14,13 +13,14 @@ struct BytePairTrainer {
     let right: Int
   }
 
-  /// What the symbols spell, by number: first the bytes, then what was merged.
+  /// The text of each symbol, by number: first the bytes, then the merges.
   private var spellings = ByteAlphabet.scalars.map { String($0) }
   /// The distinct words as symbols, and how often each occurs.
   private var words: [(symbols: [Int], count: Int)]
 
-  /// The most frequent pair is merged again and again, the first in order among equals, until no
-  /// pair occurs twice or `limit` is reached.
+  /// Merges the most frequent pair again and again, the first in order among equals.
+  ///
+  /// Stops when no pair occurs twice or `limit` is reached.
   static func merges(from texts: [String], limit: Int) -> [Merge] {
     var trainer = BytePairTrainer(texts)
     var merges: [Merge] = []
@@ -32,8 +32,8 @@ struct BytePairTrainer {
   }
 
   private init(_ texts: [String]) {
-    // No word holds a space except as its first byte, so what lies between two spaces can be cut
-    // alone.
+    // The texts have no runs of spaces, so a word holds a space only as its first byte, and a text
+    // can be cut before each space.
     var chunks: [Substring: Int] = [:]
     for text in texts {
       for chunk in Self.chunks(of: text) { chunks[chunk, default: 0] += 1 }
@@ -42,14 +42,13 @@ struct BytePairTrainer {
     for (chunk, count) in chunks {
       for word in ByteAlphabet.words(in: chunk) { counts[word, default: 0] += count }
     }
-    // In a fixed order, so that nothing depends on how a dictionary is laid out.
+    // A fixed order makes the result independent of the dictionary's layout.
     words = counts.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map {
       (symbols: $0.key, count: $0.value)
     }
   }
 
-  /// The stretches of a text from one space to before the next, without white space around the
-  /// whole.
+  /// Cuts a text before each space, without the white space at its start.
   private static func chunks(of text: String) -> [Substring] {
     let trimmed = text.drop { $0.isWhitespace }
     var chunks: [Substring] = []
@@ -95,7 +94,7 @@ struct BytePairTrainer {
 }
 
 extension ByteAlphabet {
-  /// GPT-2's cut of a text into words: their bytes, each word with the space before it.
+  /// Cuts a text into words as GPT-2 does; returns their bytes, each word with the space before it.
   static func words(in text: Substring) -> [[Int]] {
     let word = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/
     return text.matches(of: word).map { $0.output.utf8.map { Int($0) } }

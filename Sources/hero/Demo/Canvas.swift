@@ -6,8 +6,8 @@ struct Canvas {
     let red, green, blue: UInt8
 
     /// - Parameters:
-    ///   - hue: once around the circle of colours is 1.
-    ///   - strength: from grey, 0, to pure, 1.
+    ///   - hue: the place on the circle of colours; 1 is once around.
+    ///   - strength: the saturation, from 0 (grey) to 1 (pure).
     init(hue: Double, strength: Double, brightness: Double) {
       func part(_ shift: Double) -> UInt8 {
         let place = (hue * 6 + shift).truncatingRemainder(dividingBy: 6)
@@ -28,8 +28,9 @@ struct Canvas {
     pixels = [UInt8](repeating: 0, count: 3 * width * height)
   }
 
-  /// Paints the pixels around (x, y), within `reach` of it either way, whose distances from it are
-  /// `inside`.
+  /// Paints the pixels around (x, y) whose distances from it are `inside`.
+  ///
+  /// Looks at pixels within `reach` of (x, y) in each direction.
   mutating func paint(
     _ color: Color, around x: Double, _ y: Double, reach: Double, inside: (_ dx: Double, _ dy: Double) -> Bool
   ) {

@@ -1,12 +1,12 @@
 import Formats
 
-/// TVC: every scene is a clip with several captions.
+/// The annotations of TVC: every scene is a clip with several captions.
 struct CaptionAnnotations {
   let options: DemoOptions
   private static let captionsPerClip = 4
   private static let clipsPerVideo = 8
 
-  /// `{vid_name, duration, ts, clip_id, descs: [{desc, type, desc_id}]}`.
+  /// Returns rows `{vid_name, duration, ts, clip_id, descs: [{desc, type, desc_id}]}`.
   func rows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "captions", scenario.index)
     let retrieval = RetrievalAnnotations(options: options)
@@ -27,7 +27,7 @@ struct CaptionAnnotations {
     }
   }
 
-  /// Three captions of what is seen and, where someone talks, one of what is said too.
+  /// Returns three captions of what is seen and, if someone talks, one of what is said too.
   private func captions(
     of words: SceneWords, _ random: inout SeededRandom
   ) -> [(text: String, type: QueryType)] {

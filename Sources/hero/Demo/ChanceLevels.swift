@@ -1,8 +1,8 @@
-/// What guessing reaches when videos and moments are sought, in percent.
+/// The scores of guessing in the search for videos and moments, in percent.
 struct ChanceLevels {
   private let frameInterval: Double
-  /// The spans of an allowed length, minimum ≤ last − first < maximum in frames
-  /// (Docs/Computation.md §5), of each video.
+  /// The spans of an allowed length in each video: minimum ≤ last − first < maximum, in frames
+  /// (Docs/Computation.md §5).
   private let spans: [[ClosedRange<Int>]]
   private static let ranks = [1, 5, 10, 100]
 
@@ -16,7 +16,7 @@ struct ChanceLevels {
     }
   }
 
-  /// Drawing videos: `VR_r1` …
+  /// Returns the scores of drawing videos: `VR_r1` and so on.
   func ofVideos() -> [String: Double] {
     Dictionary(
       uniqueKeysWithValues: Self.ranks.map {
@@ -24,9 +24,11 @@ struct ChanceLevels {
       })
   }
 
-  /// Drawing spans from all videos (VCMR) or from the right one (SVMR), and videos. `queries` are
-  /// each video's, each with one moment or with those of several annotators, of whom two must
-  /// agree.
+  /// Returns the scores of drawing spans from all videos (VCMR) or the right one (SVMR), and
+  /// videos.
+  ///
+  /// `queries` holds the queries of each video, each with one moment or with those of several
+  /// annotators, of whom two must agree.
   func ofMoments(_ queries: [[[ClosedRange<Double>]]]) -> [String: Double] {
     let everySpan = spans.reduce(0) { $0 + $1.count }
     let queryCount = queries.reduce(0) { $0 + $1.count }
@@ -47,7 +49,7 @@ struct ChanceLevels {
     return levels
   }
 
-  /// Intersection over the whole stretch from the earlier start to the later end.
+  /// Returns the intersection over the whole stretch from the earlier start to the later end.
   private func overlap(_ moment: ClosedRange<Double>, _ span: ClosedRange<Int>) -> Double {
     let start = Double(span.lowerBound) * frameInterval
     let end = Double(span.upperBound + 1) * frameInterval
@@ -55,7 +57,8 @@ struct ChanceLevels {
     return max(0, both) / (max(moment.upperBound, end) - min(moment.lowerBound, start))
   }
 
-  /// The probability that `draws` different candidates of `count` include one of the `good` ones.
+  /// Returns the probability that `draws` distinct candidates of `count` include one of the `good`
+  /// ones.
   private static func hit(good: Int, of count: Int, draws: Int) -> Double {
     guard good > 0 else { return 0 }
     guard count - good >= draws else { return 1 }

@@ -12,14 +12,14 @@ extension DemoCorpus {
   ///     tokenizer/{vocab.json,merges.txt}
   ///     pretrain_splits/{tv_train,tv_val}.json
   ///
-  /// Throws a `DataError` if there is something at `path` that is not an empty folder, or if the
-  /// disk refuses; the folder appears only when it is whole.
+  /// Throws a `DataError` if `path` exists and is not an empty folder, or if the disk refuses. The
+  /// folder appears only when it is complete.
   public func write(to path: String) throws {
     let output = try OutputFolder(path: path)
     try writeAnnotations(to: output)
     try writeFeatures(to: output)
     try tokenizer().write(to: output.folder("tokenizer"))
-    // Thousands of small files, and the seed makes them again: not worth waiting for the disk.
+    // The seed makes these thousands of small files again, so do not wait for the disk.
     try output.commit(synchronizing: false)
   }
 
@@ -56,7 +56,7 @@ extension DemoCorpus {
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
-  /// As float16.
+  /// Writes an array as float16.
   private func writeArray(_ array: NDArray, to path: String) throws {
     let bytes = try NPZ.encode(
       [(name: "features", array: array.asFloat16())], compress: false)

@@ -1,27 +1,29 @@
 import Formats
 
-/// The tasks that a demo corpus has annotations for, by the name that the files begin with.
+/// The tasks that a demo corpus has annotations for, by the first part of the files' names.
 public enum DemoTask: String, CaseIterable, Sendable {
   case tvr, how2r, didemo, msrvtt, tvqa, how2qa, violin, tvc
-  // Of the VALUE benchmark.
+  // Tasks of the VALUE benchmark.
   case yc2r
   case vatexRetrieval = "vatex_en_r"
   case vlep, yc2c
   case vatexCaptions = "vatex_en_c"
 
-  /// Those whose sentences the tokenizer is learnt from: VALUE's say nothing that they do not.
+  /// The tasks whose sentences train the tokenizer; VALUE's sentences add nothing to them.
   static let tokenized: [DemoTask] = [.tvr, .how2r, .didemo, .msrvtt, .tvqa, .how2qa, .violin, .tvc]
 }
 
-/// The project's own small synthetic corpus. In its videos people do things to objects at places
-/// and talk. It has annotations for every task in the form in which the authors of TVR, TVQA,
-/// VIOLIN, TVC, How2R, How2QA, DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
+/// The project's own small synthetic corpus.
+///
+/// In its videos people do things to objects at places and talk. It has annotations for every task
+/// in the form in which the authors of TVR, TVQA, VIOLIN, TVC, How2R, How2QA, DiDeMo, MSR-VTT and
+/// the VALUE benchmark publish theirs.
 ///
 /// Features are computed from the drawn pictures, so a model must learn what colours and movements
 /// mean. What people talk about is only in the subtitles. Validation and test videos combine known
 /// people, actions, objects, places and topics in ways that training videos do not.
 public struct DemoCorpus: Sendable {
-  /// The options that the corpus follows from.
+  /// The options that determine the corpus.
   public let options: DemoOptions
   let scenarios: [Scenario]
 
@@ -32,15 +34,15 @@ public struct DemoCorpus: Sendable {
     scenarios = ScenarioWriter(options: options).scenarios()
   }
 
-  /// The names of the videos of one split, as numbered.
+  /// Returns the names of the videos of one split, in the order of their numbers.
   public func videos(in split: DemoSplit) -> [String] { scenarios(in: split).map { $0.name } }
 
-  /// What guessing reaches on a split in percent, so that a run can show what was learnt; empty for
+  /// Returns the scores of guessing on a split in percent, the baseline of a run; empty for
   /// captions.
   ///
-  /// By the names that metrics have: `VCMR_0.5-r1`, `SVMR_0.7-r10` and `VR_r1` where moments are
-  /// sought, `VR_r1` where videos are, `acc` for questions, events and statements. Retrieval
-  /// guesses draw different candidates at random, each as likely as any other. `minimumLength` and
+  /// The keys are the names of metrics: `VCMR_0.5-r1`, `SVMR_0.7-r10` and `VR_r1` in the search for
+  /// moments, `VR_r1` in that for videos, `acc` for questions, events and statements. A guess in
+  /// retrieval draws distinct candidates at random, all equally likely. `minimumLength` and
   /// `maximumLength` are `min_pred_l` and `max_pred_l`, in frames.
   public func chance(
     of task: DemoTask, on split: DemoSplit = .test, minimumLength: Int = 2, maximumLength: Int = 16
@@ -68,7 +70,7 @@ public struct DemoCorpus: Sendable {
 
   func scenarios(in split: DemoSplit) -> [Scenario] { scenarios.filter { $0.split == split } }
 
-  /// The rows of `ann/<task>_<split>.jsonl`.
+  /// Returns the rows of `ann/<task>_<split>.jsonl`.
   func rows(_ task: DemoTask, _ split: DemoSplit) -> [JSON] {
     let retrieval = RetrievalAnnotations(options: options)
     let questions = QuestionAnnotations(options: options)
@@ -90,15 +92,15 @@ public struct DemoCorpus: Sendable {
     }
   }
 
-  /// The rows of `ann/tv_subtitles.jsonl`.
+  /// Returns the rows of `ann/tv_subtitles.jsonl`.
   func subtitleRows() -> [JSON] { scenarios.map { $0.subtitleRow(options: options) } }
 
-  /// `ann/tv_vid2nframe.json`: {video: frames}.
+  /// Returns `ann/tv_vid2nframe.json`: {video: frames}.
   func frameCounts() -> JSON {
     .object(object(scenarios.map { ($0.name, .int($0.frameCount)) }))
   }
 
-  /// `ann/vid2dur_idx.json`: {split: {video: [seconds, index]}}.
+  /// Returns `ann/vid2dur_idx.json`: {split: {video: [seconds, index]}}.
   func durations() -> JSON {
     .object(
       object(
@@ -110,20 +112,19 @@ public struct DemoCorpus: Sendable {
         }))
   }
 
-  /// `pretrain_splits/tv_<name>.json`: the training videos, and all others to watch pre-training
-  /// with.
+  /// Returns `pretrain_splits/tv_<name>.json`: the training videos, or all others to validate with.
   func pretrainSplit(training: Bool) -> JSON {
     .array(scenarios.filter { ($0.split == .train) == training }.map { .string($0.name) })
   }
 
-  /// The tokenizer, learnt from what is said about and in the training videos.
+  /// Trains the tokenizer on what is said about and in the training videos.
   func tokenizer() -> DemoTokenizer {
     let annotations = DemoTask.tokenized.flatMap { rows($0, .train) }
     let subtitles = scenarios(in: .train).map { $0.subtitleRow(options: options) }
     return DemoTokenizer(texts: (annotations + subtitles).flatMap(sentences), mergeLimit: options.merges)
   }
 
-  /// The sentences that a row holds: the strings under the keys that annotations use for text.
+  /// Returns the sentences of a row: the strings under the keys that annotations use for text.
   private func sentences(_ row: JSON) -> [String] {
     switch row {
     case .array(let items): items.flatMap(sentences)

@@ -1,34 +1,34 @@
 import Formats
 
-/// How large a demo corpus to make, and from which seed.
+/// The size of a demo corpus, and its seed.
 public struct DemoOptions: Equatable, Sendable {
-  /// The same options give the same files, byte for byte.
+  /// The seed; the same options give the same files, byte for byte.
   public var seed: UInt64 = 0
-  /// Videos of the training split.
+  /// The number of videos in the training split.
   public var trainVideos = 800
-  /// Videos of the validation split.
+  /// The number of videos in the validation split.
   public var valVideos = 80
-  /// Videos of the test split.
+  /// The number of videos in the test split.
   public var testVideos = 80
-  /// Queries, questions and statement pairs of a video, for each kind.
+  /// The number of queries, of questions and of statement pairs of each video.
   public var queriesPerVideo = 5
-  /// How many frames a video may have.
+  /// The range of the number of frames of a video.
   public var frames = 16...30
-  /// Seconds a frame stands for.
+  /// The number of seconds that a frame stands for.
   public var frameInterval = 1.5
-  /// Width of the 2D features, which tell the colours of people, objects and places.
+  /// The width of the 2D features, which tell the colours of people, objects and places.
   public var appearanceWidth = 96
-  /// Width of the 3D features, which tell how something moves.
+  /// The width of the 3D features, which tell how something moves.
   public var motionWidth = 96
-  /// Standard deviation of what is added to every feature; a colour adds up to about 0.6.
+  /// The standard deviation of the noise in every feature; a colour adds up to about 0.6.
   public var noise: Float = 0.5
-  /// At most this many merges are learnt for the tokenizer.
+  /// The most merges that the tokenizer learns.
   public var merges = 800
 
-  /// 800 videos to train on, 80 to validate and 80 to test.
+  /// Creates options for 800 training, 80 validation and 80 test videos.
   public init() {}
 
-  /// The number of videos of one part.
+  /// Returns the number of videos in a split.
   public func videos(in split: DemoSplit) -> Int {
     switch split {
     case .train: trainVideos

@@ -1,9 +1,10 @@
 import Formats
 import Text
 
-/// The demo's own tokenizer, laid out as roberta-base's: `<s>`, `<pad>`, `</s>`, `<unk>`, ".", the
-/// other bytes, the merges, `<|endoftext|>`, made-up words that fill up to a multiple of 8,
-/// `<mask>`.
+/// The demo's own tokenizer, with the layout of roberta-base's.
+///
+/// The vocabulary is `<s>`, `<pad>`, `</s>`, `<unk>`, ".", the other bytes, the merges,
+/// `<|endoftext|>`, made-up words that fill up to a multiple of 8, `<mask>`.
 struct DemoTokenizer {
   let vocabulary: [String]
   let merges: [BytePairTrainer.Merge]
@@ -11,7 +12,8 @@ struct DemoTokenizer {
   init(texts: [String], mergeLimit: Int) {
     merges = BytePairTrainer.merges(from: texts, limit: mergeLimit)
     var vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "."]
-    // In the order of their stand-ins, as in GPT-2's vocabulary: the printable bytes first.
+    // In the order of their characters in the byte alphabet, as in GPT-2's vocabulary: the
+    // printable bytes first.
     vocabulary += ByteAlphabet.scalars.sorted().map { String($0) }.filter { $0 != "." }
     // Two merges may spell the same word in different ways.
     var known = Set(vocabulary)

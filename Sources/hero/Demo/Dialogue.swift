@@ -5,13 +5,14 @@ import Formats
 struct Dialogue {
   struct Line: Equatable, Sendable {
     let text: String
-    /// Seconds, to a thousandth, within the video.
+    /// The start and the end in seconds within the video, to a thousandth.
     let start: Double
     let end: Double
   }
 
-  /// The sentences in order of their start. A scene has room for two; the first says what the
-  /// queries ask about.
+  /// Returns the sentences in the order of their start.
+  ///
+  /// A scene has room for two sentences; the first says what the queries ask about.
   static func lines(of scenario: Scenario, options: DemoOptions) -> [Line] {
     guard scenario.hasSubtitles else { return [] }
     var random = SeededRandom(seed: options.seed, "dialogue", scenario.index)
@@ -28,7 +29,7 @@ struct Dialogue {
     }
   }
 
-  /// A sentence that fills most of the time it is given.
+  /// Returns a sentence that fills most of the time it is given.
   private static func line(
     _ text: String, from start: Double, to end: Double, _ random: inout SeededRandom
   ) -> Line {
@@ -43,7 +44,7 @@ struct Dialogue {
     return remark.spoken.replacing("{T}", with: topic)
   }
 
-  /// Something about what is seen, small talk, or nothing.
+  /// Returns a remark about what is seen, small talk, or nil.
   private static func remark(_ words: SceneWords, _ random: inout SeededRandom) -> String? {
     let draw = random.unit()
     if draw < 0.4 {
@@ -58,7 +59,7 @@ struct Dialogue {
 }
 
 extension Scenario {
-  /// The row of `tv_subtitles.jsonl`: `{"vid_name", "sub": [{"text", "start", "end"}]}`.
+  /// Returns the row of `tv_subtitles.jsonl`: `{"vid_name", "sub": [{"text", "start", "end"}]}`.
   func subtitleRow(options: DemoOptions) -> JSON {
     let lines = Dialogue.lines(of: self, options: options).map { line -> JSON in
       ["text": .string(line.text), "start": .double(line.start), "end": .double(line.end)]

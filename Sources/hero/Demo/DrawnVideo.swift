@@ -1,19 +1,21 @@
 import Foundation
 
-/// A video of the corpus to look at. A place is a wall and a floor of one colour with an ornament,
-/// a person a figure in clothes of one colour, an object a coloured shape, an action the way that
-/// shape moves. The corpus's features are computed from these pictures.
+/// A video of the corpus as pictures.
+///
+/// A place is a wall and a floor of one colour with an ornament. A person is a figure in clothes of
+/// one colour. An object is a coloured shape, and an action is the way that this shape moves. The
+/// corpus's features are computed from these pictures.
 public struct DrawnVideo: Sendable {
-  /// As the corpus's stores name the video.
+  /// The video's name in the corpus's stores.
   public let name: String
-  /// Seconds.
+  /// The duration in seconds.
   public let duration: Double
   private let scenes: [(end: Double, scene: Scene)]
   private let frameInterval: Double
 
-  /// Pixels of a picture.
+  /// The size of a picture in pixels.
   public static let (width, height) = (192, 108)
-  /// Pictures a second: enough to see what moves.
+  /// The number of pictures per second, enough to show movement.
   public static let frameRate = 8
 
   init(_ scenario: Scenario, options: DemoOptions) {
@@ -23,15 +25,15 @@ public struct DrawnVideo: Sendable {
     scenes = scenario.scenes.map { (Double($0.frames.upperBound) * options.frameInterval, $0) }
   }
 
-  /// Red, green and blue of every pixel at a time, row by row.
+  /// Returns the picture at a time: red, green and blue of every pixel, row by row.
   public func picture(at seconds: Double) -> [UInt8] {
     var canvas = Canvas(width: Self.width, height: Self.height)
     guard let scene = (scenes.first { seconds < $0.end } ?? scenes.last)?.scene else { return canvas.pixels }
     Self.paint(place: scene.place, on: &canvas)
-    // Whoever comes in stands somewhere else.
+    // The person of a new scene stands somewhere else.
     let x = Double(48 + (7 * scene.frames.lowerBound + 5 * scene.person) % 25)
     Self.paint(person: scene.person, at: x, on: &canvas)
-    // Actions differ in how often a frame the shape goes to and fro, and up and down.
+    // Actions differ in how often per frame the shape swings sideways, and up and down.
     let (across, up) = (Double(scene.action % 4), Double(scene.action / 4 + 1))
     let turn = 2 * Double.pi * seconds / frameInterval
     Self.paint(
@@ -104,6 +106,6 @@ public struct DrawnVideo: Sendable {
 }
 
 extension DemoCorpus {
-  /// All videos, to be drawn.
+  /// All videos of the corpus as pictures.
   public var drawnVideos: [DrawnVideo] { scenarios.map { DrawnVideo($0, options: options) } }
 }

@@ -1,4 +1,4 @@
-/// What the demo's little world holds: people who do things to objects at places and talk about
+/// The words of the demo's little world: people do things to objects at places and talk about
 /// topics.
 enum Lexicon {
   struct Person: Equatable, Sendable {
@@ -14,12 +14,13 @@ enum Lexicon {
     let gerund: String
   }
 
-  /// Something people say about a topic, as they say it and as a viewer reports it. `{T}` is the
-  /// topic.
+  /// A remark about a topic, as people say it and as a viewer reports it.
+  ///
+  /// `{T}` is the topic.
   struct Remark: Equatable, Sendable {
-    /// In the first person, as the subtitle has it.
+    /// The remark in the first person, as the subtitle has it.
     let spoken: String
-    /// In the third person after the speaker's name; `{S}` is the pronoun.
+    /// The remark in the third person, after the speaker's name; `{S}` is the pronoun.
     let reported: String
   }
 
@@ -39,7 +40,7 @@ enum Lexicon {
     "the toolbox",
   ]
 
-  /// Each with its preposition.
+  /// The places, each with its preposition.
   static let places = [
     "in the kitchen", "on the beach", "in the library", "at the airport", "in the office",
     "on the bridge", "in the barn", "at the market", "in the hospital", "on the balcony",
@@ -80,15 +81,17 @@ enum Lexicon {
     Remark(spoken: "Will you come with me to {T}?", reported: "invites a friend to {T}"),
   ]
 
-  /// Things people say about what can be seen. `{O}` is the object, `{L}` the place, `{A}` the
-  /// verb.
+  /// Remarks about what can be seen.
+  ///
+  /// `{O}` is the object, `{L}` the place, `{A}` the verb.
   static let seen = [
     "Look at {O}!", "Be careful with {O}.", "Where did you get {O}?", "Nobody wants to {A} it now.",
     "Why would you {A} {O}?", "I always feel at home {L}.", "What are we doing {L}?", "I need {O} today.",
   ]
 
-  /// Small talk that says nothing about the scene. Some of it is written as real subtitles are:
-  /// with HTML entities and tags, or all in capitals.
+  /// Small talk that says nothing about the scene.
+  ///
+  /// Some of it is written as real subtitles are: with HTML entities and tags, or all in capitals.
   static let smallTalk = [
     "Okay.", "I don't know.", "You can't be serious.", "Well, that's what she said.", "Come on, let's go.",
     "Wait a minute, please.", "(door slams) Who is there?", "Thank you. &quot;Really&quot;.",

@@ -1,4 +1,4 @@
-/// Makes a demo corpus as the folder `path` and says what is in it: all that a command needs to do.
+/// Makes a demo corpus as the folder `path` and says what is in it: all the work of a command.
 ///
 /// Throws a `DataError` for options that make no corpus, for a folder that is not empty, and for a
 /// full disk.
@@ -13,7 +13,7 @@ public func makeDemoCorpus(
 }
 
 extension DemoCorpus {
-  /// How much there is of what, in one line.
+  /// The size of the corpus, in one line.
   public var summary: String {
     let frames = scenarios.reduce(0) { $0 + $1.frameCount }
     let splits = DemoSplit.allCases.map { "\(options.videos(in: $0)) \($0.rawValue)" }

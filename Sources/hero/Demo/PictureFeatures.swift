@@ -1,23 +1,22 @@
 import Formats
 import Foundation
 
-/// What can be seen in the pictures of a drawn video, as two rows of numbers a frame: which colours
-/// there are, and how what moves goes to and fro.
+/// The features of a drawn video's pictures: a row about colours and one about movement per frame.
 ///
 /// They take the place of what `hero extract-features` computes with networks whose weights are not
-/// ours to give. Nothing is known here of who or what was drawn; what colours and movements mean is
-/// for the model to learn.
+/// ours to give. They do not say who or what was drawn. The model must learn what colours and
+/// movements mean.
 struct PictureFeatures {
   let options: DemoOptions
   private let colors, movements: [[Float]]
 
-  /// Steps of each of red, green and blue that count as different colours.
+  /// The number of levels of each of red, green and blue that count as different colours.
   private static let steps = 16
-  /// Pixels of a colour that count as one thing in full.
+  /// The number of pixels at which a colour counts in full.
   private static let wholePixels: Float = 256
-  /// The most turns a frame that features distinguish.
+  /// The most turns per frame that the features distinguish.
   private static let mostTurns = 4
-  /// Of the elements of a row, before the noise.
+  /// The factor of the codes in a row, before noise is added.
   private static let strength: Float = 0.6
 
   init(options: DemoOptions) {
@@ -34,10 +33,9 @@ struct PictureFeatures {
     }
   }
 
-  /// Both kinds of features of a video.
-  /// - Returns: `appearance`, [frames, appearance width]; `motion`, [rows, motion width]: every
-  ///   fifth video has a row more than it has frames, as extractors that work with other windows
-  ///   make it.
+  /// Returns both kinds of features of a video.
+  /// - Returns: `appearance`, [frames, appearance width], and `motion`, [rows, motion width]. Every
+  ///   fifth video has one row more than frames, as extractors with other windows make it.
   func features(of scenario: Scenario) -> (appearance: NDArray, motion: NDArray) {
     let video = DrawnVideo(scenario, options: options)
     let count = max(2, Int(options.frameInterval * Double(DrawnVideo.frameRate)))
@@ -56,8 +54,9 @@ struct PictureFeatures {
     )
   }
 
-  /// How much of each colour a picture holds, from 0 to 1: √(pixels / 256), a large area counts no
-  /// more than a thing does.
+  /// Returns the amount of each colour in a picture, from 0 to 1: √(pixels / 256), at most 1.
+  ///
+  /// A large area counts no more than a thing.
   private static func colors(in picture: [UInt8]) -> [Float] {
     var counts = [Int32](repeating: 0, count: steps * steps * steps)
     let shift = 4
@@ -68,13 +67,14 @@ struct PictureFeatures {
     return counts.map { min(1, Float($0) / wholePixels).squareRoot() }
   }
 
-  /// How far a moving thing swings sideways (the first half) and up and down (the second), for 1, 2
-  /// … turns in the time of these pictures: magnitudes of the Fourier series of its centre, in
-  /// sixteenths of 16 pixels.
+  /// Returns how far a moving thing swings for 1, 2 … turns in the time of the pictures, in units
+  /// of 16 pixels.
   ///
-  /// The centre is that of the squared differences from the mean of the pictures.
+  /// The first half is sideways, the second up and down. The values are magnitudes of the Fourier
+  /// series of the thing's centre. The centre is that of the squared differences from the mean of
+  /// the pictures.
   private static func movement(in pictures: [[UInt8]]) -> [Float] {
-    // Every second pixel either way is enough.
+    // Every second pixel in each direction is enough.
     let (width, height) = (DrawnVideo.width, DrawnVideo.height)
     var (xs, ys) = ([Double](), [Double]())
     var mean = [Int32](repeating: 0, count: width * height * 3)
@@ -119,7 +119,7 @@ struct PictureFeatures {
     }
   }
 
-  /// Each row is the sum of codes by how much there is of each, plus the noise.
+  /// Returns one row per frame: the sum of the codes, weighted by their amounts, plus noise.
   private func array(
     _ rows: [[Float]], _ codes: [[Float]], width: Int, _ purpose: String, _ scenario: Scenario
   ) -> NDArray {

@@ -3,16 +3,17 @@ import Formats
 /// The questions of TVQA and How2QA, VLEP's pairs of events, and VIOLIN's pairs of a true and a
 /// false statement.
 ///
-/// Most are about who does something, as most of TVQA's are about people; the rest about what, how
-/// and where, and what is said. Some of what is wrong comes from other scenes of the same video, so
-/// that knowing what occurs in the video is not enough: the parts must be found together.
+/// Most ask who does something, as most of TVQA's are about people. The rest ask what, how and
+/// where, and what is said. Some wrong parts come from other scenes of the same video. It is
+/// therefore not enough to know what occurs in the video: a model must find the parts together.
 struct QuestionAnnotations {
   let options: DemoOptions
 
-  /// How many of the questions ask for the person. A small model learns in minutes only what it
-  /// sees often.
+  /// The share of questions that ask for the person.
+  ///
+  /// A small model learns in minutes only what it sees often.
   private static let personShare = 0.9
-  /// How often something wrong is taken from the same video, where there is such.
+  /// The probability that a wrong part comes from the same video, if that has one.
   private static let nearShare = 0.3
 
   /// The part of a scene that a question asks for, or that a false statement changes.
@@ -29,7 +30,7 @@ struct QuestionAnnotations {
     let moment: ClosedRange<Double>
   }
 
-  /// The questions of a video, each with `answerCount` answers.
+  /// Returns the questions of a video, each with `answerCount` answers.
   func questions(of scenario: Scenario, answerCount: Int) -> [Question] {
     var random = SeededRandom(seed: options.seed, "questions", scenario.index)
     let retrieval = RetrievalAnnotations(options: options)
@@ -48,8 +49,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// `{qid, q, a0 … a4, answer_idx, vid_name, ts, show_name}`; one span in twelve is unknown,
-  /// "nan-nan".
+  /// Returns rows `{qid, q, a0 … a4, answer_idx, vid_name, ts, show_name}`; one span in twelve is
+  /// unknown, "nan-nan".
   func tvqaRows(_ scenario: Scenario) -> [JSON] {
     questions(of: scenario, answerCount: 5).map { question in
       let span = question.id % 12 == 0 ? "nan-nan" : spanText(question.moment)
@@ -58,15 +59,15 @@ struct QuestionAnnotations {
     }
   }
 
-  /// As TVQA's rows with four answers and without the show's name.
+  /// Returns rows like TVQA's, with four answers and without the show's name.
   func how2qaRows(_ scenario: Scenario) -> [JSON] {
     questions(of: scenario, answerCount: 4).map {
       row($0, scenario, span: spanText($0.moment), more: [])
     }
   }
 
-  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and the
-  /// same with one part wrong.
+  /// Returns VLEP's rows `{example_id, vid_name, ts, events, answer}`: the event that follows a
+  /// scene, and the same with one part wrong.
   func vlepRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "futures", scenario.index)
     let retrieval = RetrievalAnnotations(options: options)
@@ -91,8 +92,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// `{desc_id, vid_name, label, desc}`, two rows a statement: the true one ends in "-1", the false
-  /// one in "-0".
+  /// Returns rows `{desc_id, vid_name, label, desc}` in pairs: the true statement's id ends in
+  /// "-1", the false one's in "-0".
   func violinRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "statements", scenario.index)
     let order = random.shuffled(Array(scenario.scenes.indices))
@@ -117,8 +118,9 @@ struct QuestionAnnotations {
       scene.speech == nil ? [.action, .object, .place] : [.action, .object, .place, .topic])
   }
 
-  /// The scene with one part changed, in every way that makes a scene that the video does not show,
-  /// in random order. Three in ten of the first take the part from another scene of the video.
+  /// Returns the scenes with one part changed that the video does not show, in random order.
+  ///
+  /// Three in ten take the part from another scene of the video, while there are both kinds.
   func alternatives(
     to scene: Scene, _ part: Part, in scenario: Scenario, _ random: inout SeededRandom
   ) -> [Scene] {
@@ -185,8 +187,7 @@ struct QuestionAnnotations {
   }
 
   private func statement(_ words: SceneWords, _ part: Part, form: Int) -> String {
-    // Form 1 of what is heard does not say during which action, and so might be true of another
-    // scene.
+    // Form 1 of what is heard names no action, and so might be true of another scene.
     part == .topic
       ? words.seenAndHeard(form: form == 1 ? 0 : form) ?? words.seen(form: form) : words.seen(form: form)
   }

@@ -10,12 +10,12 @@ struct RetrievalAnnotations {
     let id: Int
     let text: String
     let type: QueryType
-    /// Seconds, within the video.
+    /// The moment in seconds within the video.
     let moment: ClosedRange<Double>
     let scene: Int
   }
 
-  /// The queries of TVR and How2R. Every scene has one before any has a second.
+  /// Returns the queries of TVR and How2R; every scene has one before any has a second.
   func queries(of scenario: Scenario) -> [Query] {
     var random = SeededRandom(seed: options.seed, "queries", scenario.index)
     let order = random.shuffled(Array(scenario.scenes.indices))
@@ -30,8 +30,8 @@ struct RetrievalAnnotations {
     }
   }
 
-  /// A scene's seconds as an annotator marks them: within a quarter of a frame, and inside the
-  /// video.
+  /// Returns a scene's seconds as an annotator marks them: inside the video, off by at most a
+  /// quarter of a frame.
   func moment(
     of scene: Scene, in scenario: Scenario, _ random: inout SeededRandom
   ) -> ClosedRange<Double> {
@@ -41,14 +41,14 @@ struct RetrievalAnnotations {
     return roundToHundredths(max(0, start))...roundToHundredths(min(scenario.duration, end))
   }
 
-  /// `{vid_name, duration, ts, desc, type, desc_id}`.
+  /// Returns rows `{vid_name, duration, ts, desc, type, desc_id}`.
   func tvrRows(_ scenario: Scenario) -> [JSON] {
     queries(of: scenario).map {
       row($0, scenario, ts: pair($0.moment), desc: $0.text, more: ["type": .string($0.type.rawValue)])
     }
   }
 
-  /// As TVR's rows, without the type.
+  /// Returns rows like TVR's, without the type.
   func how2rRows(_ scenario: Scenario) -> [JSON] {
     queries(of: scenario).map { row($0, scenario, ts: pair($0.moment), desc: $0.text) }
   }
@@ -65,7 +65,8 @@ struct RetrievalAnnotations {
     return .object(row)
   }
 
-  /// Four annotators mark each moment: two agree, one begins a frame early, one ends a frame late.
+  /// Returns the moments of four annotators: two agree, one begins a frame early, one ends a frame
+  /// late.
   func didemoMoments(_ query: Query, in scenario: Scenario) -> [ClosedRange<Double>] {
     let (start, end) = (query.moment.lowerBound, query.moment.upperBound)
     let early = max(0, roundToHundredths(start - options.frameInterval))
@@ -73,7 +74,9 @@ struct RetrievalAnnotations {
     return [start...end, start...end, early...end, start...late]
   }
 
-  /// As How2R's rows with several moments; all about what is seen, since DiDeMo has no speech.
+  /// Returns rows like How2R's, with several moments.
+  ///
+  /// All are about what is seen, since DiDeMo has no speech.
   func didemoRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "didemo", scenario.index)
     return queries(of: scenario).map { query in
@@ -82,8 +85,8 @@ struct RetrievalAnnotations {
     }
   }
 
-  /// `{sen_id, clip_name, vid_name, desc}`: each sentence describes the video, from one scene or
-  /// two of them.
+  /// Returns rows `{sen_id, clip_name, vid_name, desc}`: each sentence describes the video, from
+  /// one or two of its scenes.
   func msrvttRows(_ scenario: Scenario) -> [JSON] {
     sentences(about: scenario, seed: "msrvtt").map { id, text in
       [
@@ -93,7 +96,7 @@ struct RetrievalAnnotations {
     }
   }
 
-  /// VALUE's queries about whole videos, `{desc_id, desc, vid_name, duration}`.
+  /// Returns VALUE's queries about whole videos, `{desc_id, desc, vid_name, duration}`.
   func valueRows(_ task: DemoTask, _ scenario: Scenario) -> [JSON] {
     sentences(about: scenario, seed: task.rawValue).map { id, text in
       [
@@ -103,7 +106,7 @@ struct RetrievalAnnotations {
     }
   }
 
-  /// VALUE's captions of whole videos, `{vid_name, clip_id, duration, descs: [{desc_id, desc}]}`.
+  /// Returns VALUE's row of captions, `{vid_name, clip_id, duration, descs: [{desc_id, desc}]}`.
   func valueCaptionRow(_ task: DemoTask, _ scenario: Scenario) -> JSON {
     let captions = sentences(about: scenario, seed: task.rawValue).map { id, text -> JSON in
       ["desc_id": .int(id), "desc": .string(text)]
@@ -114,7 +117,7 @@ struct RetrievalAnnotations {
     ]
   }
 
-  /// Sentences about a whole video, each from one scene or two of them, with their ids.
+  /// Returns sentences about a whole video with their ids, each from one or two of its scenes.
   private func sentences(about scenario: Scenario, seed: String) -> [(id: Int, text: String)] {
     var random = SeededRandom(seed: options.seed, seed, scenario.index)
     return (0..<options.queriesPerVideo).map { number in

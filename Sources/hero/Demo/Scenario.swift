@@ -1,14 +1,14 @@
 /// A stretch of a video in which one person does one thing to one object at one place, and may
 /// talk.
 struct Scene: Equatable, Sendable {
-  /// The frames it covers.
+  /// The frames that the scene covers.
   var frames: Range<Int>
   /// Indices into the lists of `Lexicon`.
   var person: Int
   var action: Int
   var object: Int
   var place: Int
-  /// What the person says and what about, if the video has subtitles that tell.
+  /// The person's remark and its topic; nil if the subtitles have none.
   var speech: Speech?
 
   struct Speech: Equatable, Sendable {
@@ -19,12 +19,12 @@ struct Scene: Equatable, Sendable {
 
 /// One demo video: its name, its length and its scenes in order.
 struct Scenario: Equatable, Sendable {
-  /// The place in the whole corpus, which `vid2dur_idx.json` lists.
+  /// The place in the whole corpus, as `vid2dur_idx.json` lists it.
   var index: Int
   var name: String
   var split: DemoSplit
   var frameCount: Int
-  /// In seconds, to two places, like TVR's.
+  /// The duration in seconds, to two places, like TVR's.
   var duration: Double
   var scenes: [Scene]
   var hasSubtitles: Bool
@@ -35,13 +35,17 @@ public enum DemoSplit: String, CaseIterable, Sendable {
   case train, val, test
 }
 
-/// Invents videos. Within one video no object and no action occurs twice, so a question about one
-/// has one answer. People and places come back in other scenes, so answering needs the right scene.
+/// A writer that invents videos.
+///
+/// Within one video no object and no action occurs twice, so a question about one has one answer.
+/// People and places come back in other scenes, so answering needs the right scene.
 struct ScenarioWriter {
   let options: DemoOptions
 
-  /// Whether the pair never occurs in a training video. One pair in five is kept for validation and
-  /// test, so a good model there has learnt the parts and not the pairs.
+  /// Returns whether the pair never occurs in a training video.
+  ///
+  /// One pair in five is kept for validation and test, so a model that is good there has learnt the
+  /// parts and not the pairs.
   static func isHeldOut(action: Int, object: Int) -> Bool { (action + 2 * object) % 5 == 0 }
 
   func scenarios() -> [Scenario] {
@@ -79,8 +83,9 @@ struct ScenarioWriter {
       scenes: scenes, hasSubtitles: hasSubtitles)
   }
 
-  /// Takes an action and an object that are, or are not, a held-out pair. Such a pair exists
-  /// whenever more than four fifths of neither list are used up; a video uses a few of each.
+  /// Takes an action and an object that are, or are not, a held-out pair.
+  ///
+  /// A video takes at most five pairs, so both lists always have a pair of either kind left.
   private func takePair(_ actions: inout [Int], _ objects: inout [Int], heldOut: Bool) -> (Int, Int) {
     for (a, action) in actions.enumerated() {
       for (o, object) in objects.enumerated()
@@ -106,7 +111,7 @@ struct ScenarioWriter {
     }
   }
 
-  /// Named like the clips of TV data: season, episode, segment, clip.
+  /// Returns a name like those of TV's clips: season, episode, segment, clip.
   private func name(_ index: Int) -> String {
     func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
     let (season, episode) = (index / 96 + 1, index / 8 % 12 + 1)
@@ -114,5 +119,5 @@ struct ScenarioWriter {
   }
 }
 
-/// Times are written with two decimals, as TVR's annotators' are.
+/// Rounds a time to two decimals, as TVR's annotators write it.
 func roundToHundredths(_ seconds: Double) -> Double { (seconds * 100).rounded() / 100 }

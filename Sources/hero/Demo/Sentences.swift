@@ -1,4 +1,4 @@
-/// What a sentence draws on, as TVR marks its queries.
+/// The channels that a sentence draws on, as TVR marks its queries.
 enum QueryType: String, Sendable {
   case video = "v"
   case text = "t"
@@ -23,7 +23,7 @@ struct SceneWords {
     topic = scene.speech.map { Lexicon.topics[$0.topic] }
   }
 
-  /// What is seen, in one of four forms.
+  /// Returns what is seen, in one of four forms.
   func seen(form: Int) -> String {
     switch form % 4 {
     case 0: "\(person.name) \(action.third) \(object) \(place)."
@@ -33,7 +33,7 @@ struct SceneWords {
     }
   }
 
-  /// The speech, in one of four forms; nil if nobody talks.
+  /// Returns the speech, in one of four forms; nil if nobody talks.
   func heard(form: Int) -> String? {
     guard let remark, let topic else { return nil }
     switch form % 4 {
@@ -48,7 +48,7 @@ struct SceneWords {
     remark.reported.replacing("{T}", with: topic).replacing("{S}", with: person.pronoun)
   }
 
-  /// What is seen and said, in one of three forms; nil if nobody talks.
+  /// Returns what is seen and said, in one of three forms; nil if nobody talks.
   func seenAndHeard(form: Int) -> String? {
     guard let remark, let topic else { return nil }
     switch form % 3 {
@@ -58,8 +58,8 @@ struct SceneWords {
     }
   }
 
-  /// A sentence of the given type, or of what is seen if nobody talks, with the type that it then
-  /// has.
+  /// Returns a sentence of the given type, or of what is seen if nobody talks, with its actual
+  /// type.
   func sentence(_ wanted: QueryType, form: Int) -> (text: String, type: QueryType) {
     switch wanted {
     case .text:
@@ -72,5 +72,5 @@ struct SceneWords {
   }
 }
 
-/// The sentence part with its first letter upper case.
+/// Returns the sentence part with its first letter upper case.
 func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }

@@ -1,6 +1,6 @@
-/// The upper half of a float32.
+/// bfloat16, the upper half of a float32.
 package enum BFloat16 {
-  /// To the nearest, of two to the even one.
+  /// Rounds to the nearest value, ties to even.
   package static func bits(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     if value.isNaN { return UInt16(bits >> 16) | 0x40 }

@@ -1,95 +1,102 @@
 import Dispatch
 
-/// A device: its memory, and what runs operations on it. CPU is one, CUDA another.
+/// A device: its memory and the code that runs operations on it, such as the CPU or CUDA.
 ///
-/// Work is queued: only `values`, `numbers` and `synchronize` wait for it. One thread issues
-/// operations; loading threads only make and fill memory, while a step may be under way.
+/// A device queues its work; only `synchronize` and reads of values and numbers wait for it. One
+/// thread issues operations. Loading threads only allocate and fill memory, and may do so during a
+/// step.
 public protocol Backend: AnyObject, Sendable {
-  /// What runs the operations: processor, kernels, threads.
+  /// A description of what runs the operations: processor, kernels, threads.
   var summary: String { get }
-  /// Where there is one, the way to the devices of other ranks (`Device.link`).
+  /// The link to the devices of other ranks; nil where there is none.
   var link: (any DeviceLink)? { get }
-  /// The widest rows of its kernels; opening a model checks against them.
+  /// The widest rows that the kernels take; opening a model checks its widths against them.
   var limits: BackendLimits { get }
-  /// How exactly this device computes.
+  /// The precision in which the device computes.
   var precision: Precision { get }
-  /// Steps of a loop, such as a decoder's, to ask for before reading what they came to: 1 where
-  /// reading costs nothing. A training elsewhere reads of an update once it has asked for the next.
+  /// The number of a loop's steps, such as a decoder's, to queue before the host reads their
+  /// results.
+  ///
+  /// It is 1 where reading costs nothing. Above 1, training reads an update's results only after it
+  /// has queued the next update.
   var stepsBetweenReads: Int { get }
-  /// Whether the backward pass of an attention reads its probabilities, or makes them again of the
-  /// logarithms of their sums.
+  /// Whether the backward pass of an attention reads its probabilities; otherwise it recomputes
+  /// them from the log-sum-exps of the scores.
   var keepsProbabilities: Bool { get }
-  /// Whether the backward pass of a feed-forward layer reads its GELUs, or makes them again of
-  /// their arguments.
+  /// Whether the backward pass of a feed-forward layer reads its GELUs; otherwise it recomputes
+  /// them from their arguments.
   var keepsGELU: Bool { get }
-  /// Elements of gradients that take and give back their memory together. Small ones share more of
-  /// it with the results of the forward pass, large ones are fewer operations.
+  /// The number of gradient elements in a block, which takes and returns its memory as a whole.
+  ///
+  /// Small blocks share more memory with the activations; large blocks need fewer operations.
   var gradientBlock: Int { get }
-  /// Rows and columns of a product, by a square, that is large enough for the best rate.
+  /// The size of a product large enough for the best rate: [rows, columns] by [columns, columns].
   var largeProduct: (rows: Int, columns: Int) { get }
-  /// Multiplications and additions that products (attention's included) have done so far.
+  /// The number of multiplications and additions in all products so far, attention's included.
   var operations: Int { get }
 
   /// Queues an operation.
   func run(_ operation: some Operation)
-  /// Operations that are asked for again and again.
-  /// - Parameter body: asks for them. They read and write memory from before, which stays, beside
-  ///   what they make and use themselves; `body` neither uploads nor waits.
+  /// Returns operations that can be queued repeatedly.
+  /// - Parameter body: queues the operations. They use memory that they allocate themselves and
+  ///   memory from before, which must stay. `body` neither uploads nor waits.
   func repetition(_ body: @escaping () -> Void) -> any Repetition
   /// Waits until everything queued is done.
   func synchronize()
 
-  /// Bytes of tensor memory held at most so far, and now. The CPU's `makeZeros`, the optimizer's
-  /// moments, do not count: how many of their pages were written nobody knows.
+  /// The bytes of tensor memory in use: the peak so far and now.
+  ///
+  /// The CPU's `makeZeros`, the optimizer's moments, does not count: the number of its written
+  /// pages is unknown.
   var memory: (peak: Int, now: Int) { get }
-  /// Bytes of the device's own memory that this process held at most; nil of a device that computes
-  /// in the host's.
+  /// The peak bytes of the device's own memory that this process held; nil for a device that
+  /// computes in the host's memory.
   var peakDeviceMemory: Int? { get }
-  /// Memory for `count` elements, whose values are whatever was there.
+  /// Allocates memory for `count` elements, uninitialized.
   func makeStorage(count: Int, type: ElementType) -> Storage
-  /// Zeros of float32 or bfloat16. Those that are never written take no memory where the device can
-  /// tell.
+  /// Allocates zeros of float32 or bfloat16; where the device can tell, zeros that are never
+  /// written take no memory.
   func makeZeros(count: Int, type: ElementType) -> Storage
-  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply
-  /// with in bfloat16.
+  /// Allocates memory for `count` float32 weights, with any copies that the device keeps for
+  /// products.
   func makeWeights(count: Int) -> Storage
-  /// Copies elements to a tensor of values, row by row; they may be changed afterwards.
-  /// - Parameter fill: gives `put` runs of elements that lie end to end in the tensor, of as many
-  ///   elements as it has. It may be called several times, and gives the same runs each time.
+  /// Copies elements to a float32 or bfloat16 tensor, row by row; they may change afterwards.
+  /// - Parameter fill: passes runs of elements to `put`. The runs lie end to end in the tensor and
+  ///   fill it. `fill` may be called several times and passes the same runs each time.
   func upload(to tensor: Tensor, _ fill: (_ put: (UnsafeBufferPointer<Float>) -> Void) -> Void)
-  /// Waits, and copies the elements of a tensor of values, as float32.
+  /// Waits, then copies the elements of a float32 or bfloat16 tensor as float32.
   func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>)
   func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices)
-  /// Waits, and copies row numbers.
+  /// Waits, then copies row numbers.
   func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>)
-  /// Asks for the elements of float64 tensors, end to end, as they are now.
+  /// Queues a read of the elements of float64 tensors, end to end, as they are at this point.
   func reading(_ tensors: [Tensor]) -> any Reading
 }
 
-/// Numbers that a device was asked for.
+/// A queued read of numbers from a device.
 public protocol Reading {
-  /// Waits until the device has come to where they were asked for, and no further.
+  /// Returns the numbers once the device has reached the read; waits for nothing queued later.
   func numbers() -> [Double]
 }
 
-/// Operations that are asked for again and again.
+/// Operations that can be queued repeatedly.
 public protocol Repetition {
-  /// Asks for them once more.
+  /// Queues the operations once more.
   func run()
 }
 
-/// Operations of which each is asked for every time.
+/// Operations that are queued one by one at every run.
 private struct Calls: Repetition {
   let body: () -> Void
 
   func run() { body() }
 }
 
-/// How wide rows may be on a backend. Nil where there is no limit.
+/// The widest rows that a backend takes; nil where there is no limit.
 public struct BackendLimits: Equatable, Sendable {
-  /// Columns of a layer norm.
+  /// The most columns of a layer norm.
   public var normColumns: Int?
-  /// Columns of an attention's head.
+  /// The most columns of an attention head.
   public var headColumns: Int?
 
   /// - Parameters:
@@ -101,27 +108,28 @@ public struct BackendLimits: Equatable, Sendable {
 }
 
 extension Backend {
-  /// Each operation is asked for every time.
+  /// Returns a repetition that queues each operation anew at every run.
   public func repetition(_ body: @escaping () -> Void) -> any Repetition { Calls(body: body) }
 
-  /// A matrix; of float32: inputs, statistics, losses, scores, gradients of weights.
+  /// Allocates a matrix, of float32 for inputs, statistics, losses, scores and gradients of
+  /// weights.
   public func makeTensor(rows: Int, columns: Int, type: ElementType = .float32) -> Tensor {
     Tensor(rows: rows, columns: columns, storage: makeStorage(count: rows * columns, type: type))
   }
 
-  /// Sums in double precision, which start at zero: losses, norms.
+  /// Allocates float64 sums that start at zero, for losses and norms.
   public func makeSums(_ count: Int = 1) -> Tensor {
     let sums = Tensor(rows: 1, columns: count, storage: makeStorage(count: count, type: .float64))
     run(Fill(sums, with: 0))
     return sums
   }
 
-  /// Copies elements to a tensor of values, row by row; they may be changed afterwards.
+  /// Copies elements to a float32 or bfloat16 tensor, row by row; they may change afterwards.
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     upload(to: tensor) { put in put(values) }
   }
 
-  /// A matrix with the elements of runs that lie end to end in it, each copied from where it is.
+  /// Makes a matrix of runs that lie end to end in it, each copied from where it is.
   public func makeTensor(runs: [ArraySlice<Float>], rows: Int, columns: Int) -> Tensor {
     precondition(runs.reduce(0) { $0 + $1.count } == rows * columns)
     let tensor = makeTensor(rows: rows, columns: columns)
@@ -131,7 +139,7 @@ extension Backend {
     return tensor
   }
 
-  /// A matrix with these elements, row by row.
+  /// Makes a matrix with these elements, row by row.
   public func makeTensor(_ values: [Float], rows: Int, columns: Int) -> Tensor {
     precondition(values.count == rows * columns)
     let tensor = makeTensor(rows: rows, columns: columns)
@@ -139,15 +147,15 @@ extension Backend {
     return tensor
   }
 
-  /// Waits once for all of them: the elements of float64 tensors, end to end.
+  /// Returns the elements of float64 tensors, end to end; it waits once for all of them.
   public func numbers(of tensors: [Tensor]) -> [Double] { reading(tensors).numbers() }
 
-  /// Room for row numbers.
+  /// Allocates memory for row numbers.
   public func makeIndices(count: Int) -> Indices {
     Indices(count: count, storage: makeStorage(count: count, type: .int32))
   }
 
-  /// Row numbers in the device's memory.
+  /// Copies row numbers to the device's memory.
   public func makeIndices(_ values: [Int32]) -> Indices {
     let indices = Indices(
       count: values.count, storage: makeStorage(count: values.count, type: .int32), given: values)
@@ -155,10 +163,10 @@ extension Backend {
     return indices
   }
 
-  /// Row numbers given as `Int`, stored as int32.
+  /// Copies row numbers given as `Int` and stores them as int32.
   public func makeIndices(_ values: some Sequence<Int>) -> Indices { makeIndices(values.map { Int32($0) }) }
 
-  /// The elements, row by row.
+  /// Returns the elements, row by row.
   public func values(of tensor: Tensor) -> [Float] {
     [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
       download(tensor, to: UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.count]))
@@ -166,7 +174,7 @@ extension Backend {
     }
   }
 
-  /// The row numbers.
+  /// Returns the row numbers.
   public func values(of indices: Indices) -> [Int32] {
     [Int32](unsafeUninitializedCapacity: indices.count) { buffer, count in
       download(indices, to: UnsafeMutableBufferPointer(rebasing: buffer[..<indices.count]))
@@ -174,20 +182,20 @@ extension Backend {
     }
   }
 
-  /// The best rate of large float32 products here, in operations a second, of six: what
-  /// `operations` compare with.
+  /// Returns the best rate of six large products in this precision, in operations a second: the
+  /// reference for rates of `operations`.
   public func measurePeak() -> Double {
     let (rows, side) = largeProduct
     func matrix(_ rows: Int) -> Tensor {
       let storage = makeStorage(count: rows * side, type: precision.activations)
       return Tensor(rows: rows, columns: side, storage: storage)
     }
-    // In int8, only weights are multiplied so.
+    // int8 products exist only with weights.
     let weight =
       precision == .int8
       ? Tensor(rows: side, columns: side, storage: makeWeights(count: side * side)) : matrix(side)
     let (x, out) = (matrix(rows), matrix(rows))
-    // Equal numbers would take less power than a model's, and a GPU's rate is bound by that.
+    // Equal numbers draw less power than a model's, and power limits a GPU's rate.
     var random = RandomStream(seed: 1, stream: 0)
     let numbers = (0..<64 * side).map { _ in random.normalPair().0 }
     for tensor in [x, weight] {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Ends the program where the system has no memory left.
+/// Ends the program with a message when the system has no memory left.
 func outOfMemory(_ bytes: Int, beside used: Int? = nil) -> Never {
   func text(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) * 1e-9) }
   let beside = used.map { " beside \(text($0)) in use" } ?? ""
@@ -9,19 +9,19 @@ func outOfMemory(_ bytes: Int, beside used: Int? = nil) -> Never {
       + "what was saved.")
 }
 
-/// Where memory starts, on the host or on a device.
+/// The start of memory on the host or on a device.
 protocol MemoryAddress: Sendable {
   func advanced(by bytes: Int) -> Self
 }
 
 extension UInt64: MemoryAddress {}
 
-/// Memory that is used again: a training step in steady state takes nothing from the system.
+/// A pool of reused memory: a training step in steady state takes nothing from the system.
 ///
-/// Buffers are cut from regions. Free stretches that lie side by side join, so batches of different
-/// lengths share memory, and the gradients of a backward pass take the place of the results that it
-/// has moved past. A buffer is cut from the first stretch that holds it, which leaves the ends of
-/// regions untouched. Small buffers have regions of their own, since one that stays long would keep
+/// The pool cuts buffers from regions. Adjacent free stretches join, so batches of different
+/// lengths share memory. The gradients of a backward pass take the place of the activations that it
+/// has moved past. A buffer comes from the first stretch that holds it, which leaves the ends of
+/// regions untouched. Small buffers have regions of their own, since a long-lived one would keep
 /// two large stretches apart.
 final class BufferPool<Address: MemoryAddress>: @unchecked Sendable {
   /// Memory on loan.
@@ -31,11 +31,11 @@ final class BufferPool<Address: MemoryAddress>: @unchecked Sendable {
     fileprivate let isSmall: Bool
   }
 
-  /// One piece of the system's memory.
+  /// One allocation of the system's memory.
   private struct Region {
     let address: Address
     let bytes: Int
-    /// The end of the furthest buffer so far.
+    /// The furthest end of a buffer so far, in bytes from the start of the region.
     var reached = 0
   }
 
@@ -49,19 +49,19 @@ final class BufferPool<Address: MemoryAddress>: @unchecked Sendable {
   private let allocate: (_ bytes: Int) -> Address?
   private let release: (Address) -> Void
 
-  /// What every buffer begins on, in bytes.
+  /// The alignment of every buffer, in bytes.
   static var alignment: Int { 256 }
-  /// Bytes of the largest small buffer, of a region of these, and of the least region of others.
+  /// The sizes in bytes: the largest small buffer, a region of these, the smallest other region.
   private static var smallBuffer: Int { 1 << 16 }
   private static var smallRegion: Int { 1 << 20 }
   private static var leastRegion: Int { 1 << 25 }
 
-  /// - Parameter allocate: gives nil where there is no memory left.
+  /// - Parameter allocate: returns nil when no memory is left.
   init(allocate: @escaping (_ bytes: Int) -> Address?, release: @escaping (Address) -> Void) {
     (self.allocate, self.release) = (allocate, release)
   }
 
-  /// Bytes that buffers have reached so far, at most and now; the ends of regions do not count.
+  /// The bytes that buffers have reached, at most and now; unused ends of regions do not count.
   var use: (peak: Int, now: Int) { lock.withLock { (peak, now) } }
 
   func take(bytes wanted: Int) -> Buffer {
@@ -89,9 +89,9 @@ final class BufferPool<Address: MemoryAddress>: @unchecked Sendable {
 
   private func cut(_ bytes: Int, isSmall: Bool) -> Stretch? {
     if let stretch = isSmall ? small.cut(bytes) : large.cut(bytes) { return stretch }
-    // Each region is an eighth of what is held, so there are few of them.
+    // A new region is at least an eighth of the memory in use, so there are few regions.
     guard addRegion(max(bytes, isSmall ? Self.smallRegion : max(Self.leastRegion, now / 8)), isSmall) else {
-      // What lies free in other regions may be enough for this buffer alone.
+      // Releasing the free regions may leave the system enough memory for this buffer alone.
       giveBack()
       return addRegion(bytes, isSmall) ? (isSmall ? small.cut(bytes) : large.cut(bytes)) : nil
     }
@@ -107,7 +107,7 @@ final class BufferPool<Address: MemoryAddress>: @unchecked Sendable {
     return true
   }
 
-  /// Gives the regions back that no buffer lies in.
+  /// Releases the regions that hold no buffer.
   private func giveBack() {
     for stretch in small.all + large.all {
       guard let region = regions[stretch.region], stretch.bytes == region.bytes else { continue }
@@ -124,7 +124,7 @@ final class BufferPool<Address: MemoryAddress>: @unchecked Sendable {
   }
 }
 
-/// Bytes of a region that lie side by side.
+/// A contiguous range of bytes of a region.
 private struct Stretch: Equatable {
   let region: Int
   let start: Int
@@ -137,11 +137,11 @@ private struct Stretch: Equatable {
   }
 }
 
-/// What is free, in the order of its places. No two stretches touch.
+/// The free stretches, sorted by region and start; no two of them touch.
 private struct FreeStretches {
   private(set) var all: [Stretch] = []
 
-  /// Takes `bytes` from the first stretch that has as many.
+  /// Cuts `bytes` from the first stretch that is large enough.
   mutating func cut(_ bytes: Int) -> Stretch? {
     guard let place = all.firstIndex(where: { $0.bytes >= bytes }) else { return nil }
     let found = all[place]
@@ -153,7 +153,7 @@ private struct FreeStretches {
     return Stretch(region: found.region, start: found.start, bytes: bytes)
   }
 
-  /// Adds a stretch, and joins it with the neighbours that it touches.
+  /// Adds a stretch and joins it with the free neighbours that it touches.
   mutating func put(_ stretch: Stretch) {
     var (low, high) = (0, all.count)
     while low < high {

@@ -1,15 +1,15 @@
 import CCUDA
 
-/// Where the work is done.
+/// The devices that hero computes on.
 public enum Device {
-  /// What `--device` takes; a number after `cuda:` chooses one of several GPUs.
+  /// The values that `--device` takes; a number after `cuda:` selects one of several GPUs.
   public static let names = ["auto", "cpu", "cuda", "cuda:N"]
 
-  /// A device that this machine has, or one that it has not and why.
+  /// A device of this machine, or one that it lacks and the reason.
   public struct Description: Sendable {
-    /// As `--device` takes it, such as `cuda:1`, or a library's name, such as `nccl`.
+    /// The name as `--device` takes it, such as `cuda:1`, or a library's name, such as `nccl`.
     public let name: String
-    /// What it is; of an unusable one, what is missing and how to get it.
+    /// A description; for an unusable device, what is missing and how to get it.
     public let text: String
     /// Whether hero can use it.
     public let isUsable: Bool
@@ -17,7 +17,7 @@ public enum Device {
 
   private enum Kind {
     case automatic, cpu
-    /// A GPU by its number, or the one that falls to this process.
+    /// A GPU by its number; nil for the one that falls to this process.
     case cuda(Int?)
 
     init?(_ name: String) {
@@ -35,20 +35,20 @@ public enum Device {
     }
   }
 
-  /// Whether `open` knows the name.
+  /// Returns whether `open` knows the name.
   public static func isName(_ name: String) -> Bool { Kind(name) != nil }
 
   /// Opens a device by its name.
   /// - Parameters:
   ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU if it can be used, else the CPU.
-  ///   - precision: how exactly it computes; nil for bf16 where the device multiplies in it, else
+  ///   - precision: the device's precision; nil for bf16 where the device multiplies in it, else
   ///     fp32.
-  ///   - threads: of a processor; by default the environment's or all that this process may use.
-  ///   - place: of this process among those of a job on this machine, each of which takes the next
-  ///     GPU.
+  ///   - threads: the CPU's threads; by default the environment's number, else all that this
+  ///     process may use.
+  ///   - place: the number of this process among those of a job on this machine, each of which
+  ///     takes the next GPU.
   /// - Throws: `EngineError` for an unknown name, a device that this machine lacks (with the
-  ///   missing part), a precision that the device does not have, or a `HERO_CUDA_TIMING` that is
-  ///   neither 0 nor 1.
+  ///   missing part), a precision that the device lacks, or a `HERO_CUDA_TIMING` other than 0 or 1.
   public static func open(
     _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0
   ) throws -> any Backend {
@@ -57,10 +57,10 @@ public enum Device {
     case .cuda(let ordinal):
       return try openCUDA(ordinal, place, precision, timesProducts: CUDAChoices.areWanted())
     case .automatic:
-      // No GPU computes in it.
+      // No GPU computes in int8.
       if precision == .int8 { return try openCPU(precision, threads) }
       let timesProducts = try CUDAChoices.areWanted()
-      // Why there is no GPU is told by `list`, and where one is asked for.
+      // `list` tells why there is no GPU, and so does asking for one by name.
       do {
         return try openCUDA(nil, place, precision, timesProducts: timesProducts)
       } catch is EngineError {
@@ -87,11 +87,11 @@ public enum Device {
         timesProducts: timesProducts)
     }
     if let precision { return try open(precision) }
-    // Where bf16 is not the reason that it cannot be opened, fp32 says what is.
+    // If something other than bf16 prevents opening, opening in fp32 reports it.
     return try (try? open(.bf16)) ?? open(.fp32)
   }
 
-  /// The machine's devices, and what is missing for others.
+  /// Lists the machine's devices and what is missing for others.
   public static func list() -> [Description] {
     var list: [Description] = []
     do {
@@ -107,7 +107,7 @@ public enum Device {
     list += problems.map { Description(name: "cuda", text: $0, isUsable: false) }
     if let driver { list += CUDAStream.devices(driver, canCompute: problems.isEmpty) }
     var functions = driver ?? hero_cuda_functions()
-    // GPUs compute without it.
+    // GPUs compute without NCCL.
     let problem = CUDALibraries.openRanks(&functions)
     list.append(
       Description(

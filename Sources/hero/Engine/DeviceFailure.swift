@@ -1,23 +1,24 @@
 import Foundation
 
-/// Something is wrong with the machine the engine is to run on.
+/// A problem with the machine that the engine runs on, or with its settings.
 public struct EngineError: Error, CustomStringConvertible {
-  /// What is wrong, as a person should read it.
+  /// The problem, in words for the user.
   public let description: String
 
-  /// - Parameter description: what is wrong, as a person should read it.
+  /// - Parameter description: the problem, in words for the user.
   public init(_ description: String) { self.description = description }
 }
 
-/// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has
-/// saved is whole.
+/// Ends the program with a message and status 1, as wrong input does.
+///
+/// Operations cannot fail one by one, and the files that a run has saved are complete.
 func endProgram(_ problem: String) -> Never {
   let message = "hero: error: \(problem)\n"
   try? FileHandle.standardError.write(contentsOf: Data(message.utf8))
   _exit(1)
 }
 
-/// The same for a device on which nothing can be trusted any more.
+/// Ends the program after a device failed, since none of its results can be trusted.
 func deviceFailed(_ problem: String) -> Never {
   endProgram("\(problem). See `nvidia-smi` and the system's log; --resume goes on from what was saved.")
 }

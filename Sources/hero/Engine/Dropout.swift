@@ -1,28 +1,27 @@
 import CCUDA
 import CKernels
 
-/// One use of dropout: which of a step's random streams it draws from and how much it drops.
+/// One use of dropout: the random stream of a step that it draws from, and how much it drops.
 public struct Dropout: Sendable {
-  /// The run's, different on every rank.
+  /// The run's seed, different on every rank.
   public var seed: UInt64
-  /// The update.
+  /// The number of the update.
   public var step: UInt32
-  /// The use within the step.
+  /// The number of this use within the step.
   public var stream: UInt32
-  /// 0 ..< 1, in steps of 1/65,536.
+  /// The probability of dropping an element, 0 ..< 1 in steps of 1/65,536.
   public var probability: Float
 
-  /// Elements whose 16 random bits lie below this are dropped; the others are scaled by 65,536 /
-  /// (65,536 − threshold).
+  /// The bound on an element's 16 random bits: below it the element is dropped, else it is scaled
+  /// by 65,536 / (65,536 − threshold).
   public var threshold: UInt32 { UInt32((probability * 65_536).rounded()) }
 
-  /// Whether a tensor of this shape has random numbers of its own everywhere (hero_dropout.h).
+  /// Returns whether each element of such a tensor has its own random number (hero_dropout.h).
   static func covers(rows: Int, columns: Int) -> Bool { rows <= 1 << 32 && columns <= 1 << 19 }
 }
 
 extension Optional where Wrapped == Dropout {
-  /// Calls `body` with the kernels' form of this dropout, or with nil where nothing is to be
-  /// dropped.
+  /// Calls `body` with the kernels' form of this dropout, or with nil if there is nothing to drop.
   func withKernelForm<Result>(_ body: (UnsafePointer<hero_dropout>?) -> Result) -> Result {
     guard let self, self.threshold > 0 else { return body(nil) }
     var form = hero_dropout(self)
@@ -31,7 +30,7 @@ extension Optional where Wrapped == Dropout {
 }
 
 extension hero_dropout {
-  /// The kernels' form, in which nothing is dropped where there is no dropout.
+  /// Makes the kernels' form; without a dropout it drops nothing.
   init(_ dropout: Dropout?) {
     self.init()
     guard let dropout else { return }

@@ -1,12 +1,12 @@
-/// Where the gradients of a store's parameters lie: in blocks of adjoining parameters.
+/// The memory of the gradients of a store's parameters, in blocks of adjoining parameters.
 ///
-/// A block takes its memory when the first of its gradients arrives, late in a backward pass or
-/// early, and gives it back when the gradients are cleared. So the results that a backward pass has
-/// moved past and the gradients that it makes share memory.
+/// A block takes its memory when its first gradient arrives in a backward pass, and returns it when
+/// the gradients are cleared. So the gradients share memory with the activations that the backward
+/// pass has moved past.
 struct GradientBlocks {
   private struct Block {
     let range: Range<Int>
-    /// Nil while none of its parameters has a gradient.
+    /// The gradients, [1, elements]; nil until the first one arrives.
     var memory: Tensor?
   }
 
@@ -14,8 +14,8 @@ struct GradientBlocks {
   private let backend: any Backend
 
   /// - Parameters:
-  ///   - joints: where parameters meet that must lie in one block.
-  ///   - size: elements of a block, about; a larger parameter has a block of its own.
+  ///   - joints: offsets of parameters that must lie in one block with the parameter before.
+  ///   - size: the approximate number of elements of a block; a larger parameter has its own block.
   init(_ parameters: [Parameter], joints: Set<Int>, size: Int, backend: any Backend) {
     self.backend = backend
     var range = 0..<0
@@ -31,7 +31,7 @@ struct GradientBlocks {
     blocks.append(Block(range: range))
   }
 
-  /// The block that an element lies in.
+  /// Returns the number of the block that holds an element.
   func number(of element: Int) -> Int {
     var (low, high) = (0, blocks.count - 1)
     while low < high {
@@ -41,7 +41,7 @@ struct GradientBlocks {
     return low
   }
 
-  /// The gradients of a range that lies in one block.
+  /// Returns the gradients of a range that lies in one block.
   mutating func slice(_ range: Range<Int>, rows: Int, columns: Int) -> Tensor {
     let number = number(of: range.lowerBound)
     let block = blocks[number].range
@@ -51,7 +51,7 @@ struct GradientBlocks {
     return memory.slice(start..<start + range.count, rows: rows, columns: columns)
   }
 
-  /// The gradients of a range, in pieces that lie in one block each.
+  /// Returns the gradients of a range in pieces, each within one block.
   mutating func pieces(of range: Range<Int>) -> [Tensor] {
     (number(of: range.lowerBound)...number(of: range.upperBound - 1)).map { number in
       let own = range.clamped(to: blocks[number].range)
@@ -59,7 +59,7 @@ struct GradientBlocks {
     }
   }
 
-  /// Gives the memory back; a small model's stays.
+  /// Returns the memory to the backend; a small model's only block keeps it.
   mutating func clear() {
     guard blocks.count > 1 else { return }
     for number in blocks.indices { blocks[number].memory = nil }

@@ -1,9 +1,8 @@
-/// What an optimizer keeps its moments in.
+/// The type in which an optimizer keeps its moments.
 public enum MomentsPrecision: String, Sendable, CaseIterable {
   /// float32
   case fp32
-  /// bfloat16, rounded stochastically: in half the memory, and right in the mean
-  /// (`hero_rounding.h`).
+  /// bfloat16 with stochastic rounding: half the memory, right in the mean (`hero_rounding.h`).
   case bf16
 
   fileprivate var type: ElementType {
@@ -14,13 +13,13 @@ public enum MomentsPrecision: String, Sendable, CaseIterable {
   }
 }
 
-/// Adam's family over a `ParameterStore` (Docs/Computation.md §4; the reference's `optim/`).
+/// The Adam family over a `ParameterStore` (Docs/Computation.md §4; the reference's `optim/`).
 public final class Optimizer {
-  /// Which of the three formulas holds.
+  /// The formula: Adam, Adamax or AdamW.
   public let kind: OptimizerKind
-  /// Decay of the first and of the second moment.
+  /// The decay rates of the first and the second moment.
   public let betas: (Float, Float)
-  /// Added to the root of the second moment.
+  /// The number added to the root of the second moment.
   public let epsilon: Float
   /// The parameters that it updates.
   public let store: ParameterStore
@@ -28,18 +27,17 @@ public final class Optimizer {
   private let learningRateFactor: (Parameter) -> Float
   private let seed: UInt64
 
-  /// First and second moments (for Adamax the second is the running maximum), in the arena's
-  /// places.
+  /// The first moments, the means of the gradients, at the same offsets as in the arena.
   public let first: Tensor
-  /// Mean of the gradients' squares; for Adamax the running maximum.
+  /// The second moments: the means of the squared gradients, or Adamax's running maxima.
   public let second: Tensor
 
   /// - Parameters:
   ///   - epsilon: AdamW's default is the reference's 1e-6; Adam and Adamax have torch's 1e-8.
-  ///   - moments: what the moments are kept in; every formula is computed in float32.
-  ///   - seed: of the rounding of moments in bfloat16, the same on all ranks.
-  ///   - weightDecay: of each parameter.
-  ///   - learningRateFactor: multiplies the rate for each parameter (the reference's `lr_mul`).
+  ///   - moments: the type of the moments; every formula is computed in float32.
+  ///   - seed: the seed for rounding moments to bfloat16, the same on all ranks.
+  ///   - weightDecay: returns a parameter's weight decay.
+  ///   - learningRateFactor: returns a parameter's factor on the rate (the reference's `lr_mul`).
   public init(
     _ kind: OptimizerKind, store: ParameterStore, betas: (Float, Float), epsilon: Float? = nil,
     moments: MomentsPrecision = .fp32, seed: UInt64 = 0,
@@ -53,7 +51,7 @@ public final class Optimizer {
     self.epsilon = epsilon ?? (kind == .adamw ? 1e-6 : 1e-8)
     self.weightDecay = weightDecay
     self.learningRateFactor = learningRateFactor
-    // A word that no batch has leaves its moments unwritten.
+    // The moments of a word that no batch contains stay unwritten, so they take no memory.
     func zeros() -> Tensor {
       Tensor(
         rows: 1, columns: store.count,
@@ -62,10 +60,10 @@ public final class Optimizer {
     (first, second) = (zeros(), zeros())
   }
 
-  /// One update from the gradients in the store, which it then clears. The device reads the norm to
-  /// clip by.
-  /// - Parameter limit: of the gradients' norm; a larger one is scaled down to it.
-  /// - Returns: the sum of the gradients' squares before clipping, one float64.
+  /// Updates the parameters from the store's gradients, then clears them; the device reads the norm
+  /// to clip by.
+  /// - Parameter limit: the maximum norm of the gradients; a larger one is scaled down to it.
+  /// - Returns: the sum of the squared gradients before clipping, one float64.
   public func step(learningRate: Float, gradientNorm limit: Double) -> Tensor {
     let squares = store.backend.makeSums()
     store.addGradientSquares(to: squares, at: 0)
@@ -74,11 +72,11 @@ public final class Optimizer {
     return squares
   }
 
-  /// One update from the gradients in the store.
+  /// Updates the parameters from the store's gradients.
   ///
-  /// A parameter that never had a gradient is left alone; one that has none this time moves with
-  /// gradient zero.
-  /// - Parameter clipping: how the gradients are scaled down first, if they are.
+  /// A parameter that never had a gradient stays as it is. One without a gradient this time moves
+  /// with a gradient of zero.
+  /// - Parameter clipping: how the gradients are scaled down first; nil for not at all.
   public func step(learningRate: Float, clipping: GradientClipping? = nil) {
     var slices: [OptimizerSlice] = []
     var last: Parameter?
@@ -117,7 +115,7 @@ extension OptimizerSlice {
 }
 
 extension Optimizer {
-  /// The history of one parameter, for saving: its two moments.
+  /// Returns a parameter's two moments, for saving.
   public func moments(of parameter: Parameter) -> (first: [Float], second: [Float]) {
     (
       store.backend.values(of: first.slice(parameter.range, rows: 1, columns: parameter.count)),
@@ -125,8 +123,8 @@ extension Optimizer {
     )
   }
 
-  /// Puts a saved history back.
-  /// - Parameter updates: the updates it is the history of; nil where no gradient ever came.
+  /// Restores a parameter's saved moments.
+  /// - Parameter updates: the number of updates in the moments; nil if no gradient ever came.
   public func restore(_ parameter: Parameter, first: [Float], second: [Float], updates: Int?) {
     precondition(first.count == parameter.count && second.count == parameter.count)
     for (values, arena) in [(first, self.first), (second, self.second)] {
@@ -137,6 +135,6 @@ extension Optimizer {
     restore(parameter, updates: updates)
   }
 
-  /// Puts back how many updates a parameter has seen; nil where no gradient ever came.
+  /// Restores the number of updates that a parameter has seen; nil if no gradient ever came.
   public func restore(_ parameter: Parameter, updates: Int?) { parameter.updates = updates }
 }

@@ -1,4 +1,4 @@
-/// How a parameter starts.
+/// The distribution of a parameter's initial values.
 public enum Initializer: Sendable, Equatable {
   case constant(Float)
   /// N(0, deviation²); the first `zeroRows` rows are zero.
@@ -7,20 +7,20 @@ public enum Initializer: Sendable, Equatable {
   case uniform(bound: Float)
 }
 
-/// One named array that training changes.
+/// A named array that training changes.
 public final class Parameter {
-  /// The reference's name, as it stands in checkpoints.
+  /// The reference's name, as in checkpoints.
   public let name: String
-  /// As in checkpoints, e.g. `[1, 1, 5]` for a convolution.
+  /// The shape as in checkpoints, such as `[1, 1, 5]` for a convolution.
   public let shape: [Int]
-  /// What the values are drawn from before training.
+  /// The distribution that the initial values are drawn from.
   public let initializer: Initializer
-  /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone
-  /// till then.
+  /// The number of updates so far; nil until a gradient first reaches the parameter, and until then
+  /// optimizers skip it.
   public internal(set) var updates: Int?
-  /// Whether there is a gradient in this step.
+  /// Whether the parameter has a gradient in this step.
   public var hasGradient: Bool { gradientRows != nil }
-  /// Which rows of this step's gradient may be other than zero; nil without one.
+  /// The rows of this step's gradient that may be nonzero; nil without a gradient.
   var gradientRows: GradientRows?
   let offset: Int
   /// The store whose arenas hold the values and gradients.
@@ -34,55 +34,58 @@ public final class Parameter {
     self.store = store
   }
 
-  /// Elements.
+  /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
-  /// Where the elements lie in the store's arenas.
+  /// The range of the elements in the store's arenas.
   public var range: Range<Int> { offset..<offset + count }
 
   /// The values as a matrix: the first dimension by the product of the others; a vector is one row.
   ///
-  /// Made anew each time: kept, it and the parameter would keep each other and the arena.
+  /// Each call makes a new one: a stored one and the parameter would keep each other and the arena.
   public var tensor: Tensor { store.stack([self]) }
 
-  /// This step's gradient.
+  /// The gradient of this step; nil without one.
   public var gradient: Tensor? {
     hasGradient ? store.gradients(range, rows: tensor.rows, columns: tensor.columns) : nil
   }
 }
 
-/// Rows of a gradient that may be other than zero.
+/// The rows of a gradient that may be nonzero.
 enum GradientRows {
   case all
-  /// Those that indices named, one list for each use.
+  /// The rows that indices named, one list for each use.
   case named([[Int32]])
 }
 
-/// All parameters of a model, end to end in one arena, and their gradients: the optimizer and the
-/// gradient norm each make one pass, an all-reduce one for each of some blocks.
+/// All parameters of a model, end to end in one arena, and their gradients.
+///
+/// The optimizer and the gradient norm each make one pass; an all-reduce makes one for each bucket.
 public final class ParameterStore {
   /// The device whose memory holds the arenas.
   public let backend: any Backend
-  /// In the order of declaration, which is that of the arenas.
+  /// The parameters in the order of declaration, which is that of the arenas.
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var size = 0
-  /// Elements that belong to no parameter.
+  /// The ranges of elements that belong to no parameter.
   private var gaps: [Range<Int>] = []
-  /// Where parameters meet that are multiplied with as one matrix.
+  /// The offsets of parameters that form one matrix with the parameter before.
   private var joints: Set<Int> = []
   private var isSealed = false
 
-  /// A store without parameters; ``add(_:_:_:)`` declares them.
+  /// Makes a store without parameters; ``add(_:_:_:)`` declares them.
   public init(backend: any Backend) { self.backend = backend }
 
-  /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared
-  /// one after the other, and joined.
+  /// Declares a parameter.
+  ///
+  /// Weights that are multiplied together (query, key, value) are declared one after another and
+  /// joined.
   public func add(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
     precondition(byName[name] == nil, "parameter \(name) was declared twice")
     precondition(!isSealed, "parameter \(name) was declared after the values were made")
     let count = shape.reduce(1, *)
-    // A bias of one element must not leave all that comes after it where vectors and tensor cores
-    // cannot read. What has another size follows without a gap, as the parts of a stack must.
+    // After a bias of one element, a parameter must still begin where vectors and tensor cores can
+    // read it. A parameter of another size follows without a gap, as the parts of a stack must.
     if count % Self.alignment == 0, size % Self.alignment != 0 {
       let start = (size / Self.alignment + 1) * Self.alignment
       gaps.append(size..<start)
@@ -95,7 +98,7 @@ public final class ParameterStore {
     return parameter
   }
 
-  /// Says of parameters that were declared one after the other that `stack` will be asked for them.
+  /// Joins parameters that were declared one after another, so that `stack` can return them.
   public func join(_ group: [Parameter]) {
     precondition(!isSealed, "\(group[0].name) was joined after the values were made")
     joints.formUnion(group.dropFirst().map(\.offset))
@@ -104,15 +107,14 @@ public final class ParameterStore {
   /// The parameter of this name, or nil.
   public subscript(name: String) -> Parameter? { byName[name] }
 
-  /// Elements of an arena: of all parameters together, and of the gaps before some.
+  /// The number of elements of an arena: of all parameters, and of the gaps before some.
   public var count: Int { size }
 
-  /// Elements on a multiple of which a parameter begins that has a multiple of them: 32 bytes of
-  /// bfloat16.
+  /// The alignment in elements, 32 bytes of bfloat16, of parameters whose size is a multiple of it.
   private static let alignment = 16
 
-  /// Every value, in the order of declaration. Made at the first use, after which nothing can be
-  /// declared.
+  /// All values in the order of declaration; the first use allocates them and ends the
+  /// declarations.
   public private(set) lazy var values: Tensor = {
     isSealed = true
     let values = Tensor(rows: 1, columns: size, storage: backend.makeWeights(count: size))
@@ -120,21 +122,21 @@ public final class ParameterStore {
     return values
   }()
 
-  /// Every gradient, in the same order; holds this step's where `hasGradient`.
+  /// All gradients in the same order; a parameter's are valid where it `hasGradient`.
   private lazy var gradientBlocks = GradientBlocks(
     parameters, joints: joints, size: backend.gradientBlock, backend: backend)
 
-  /// The gradients of a range of elements that lies in one block.
+  /// Returns the gradients of a range of elements that lies in one block.
   func gradients(_ range: Range<Int>, rows: Int, columns: Int) -> Tensor {
     gradientBlocks.slice(range, rows: rows, columns: columns)
   }
 
-  /// Whether the gradients of two parameters lie in one block.
+  /// Returns whether the gradients of two parameters lie in one block.
   func share(_ left: Parameter, _ right: Parameter) -> Bool {
     gradientBlocks.number(of: left.offset) == gradientBlocks.number(of: right.offset)
   }
 
-  /// Several joined parameters as one matrix, with their rows one below the other.
+  /// Returns several joined parameters as one matrix, with their rows one below the other.
   public func stack(_ group: [Parameter]) -> Tensor {
     let columns = group[0].shape.count == 1 ? group[0].count : group[0].shape.dropFirst().reduce(1, *)
     for (left, right) in zip(group, group.dropFirst()) {
@@ -149,8 +151,7 @@ public final class ParameterStore {
       offset: group[0].offset, needsGradient: true, parameters: group)
   }
 
-  /// Draws every parameter from its initializer; each has a random stream of its own, named by its
-  /// place.
+  /// Draws every parameter from its initializer, each from a random stream named by its place.
   public func initialize(seed: UInt64) {
     for (number, parameter) in parameters.enumerated() {
       initialize(parameter, seed: seed, stream: UInt32(number))
@@ -179,30 +180,30 @@ public final class ParameterStore {
     }
   }
 
-  /// Overwrites a parameter with as many values, row by row.
+  /// Sets a parameter to these values, row by row.
   public func set(_ parameter: Parameter, to values: [Float]) {
     precondition(values.count == parameter.count)
     values.withUnsafeBufferPointer { backend.upload($0, to: parameter.tensor) }
   }
 
-  /// A parameter's values, row by row.
+  /// Returns a parameter's values, row by row.
   public func values(of parameter: Parameter) -> [Float] { backend.values(of: parameter.tensor) }
 
-  /// Forgets the gradients of the last step. Nothing is written: the first gradient to arrive
+  /// Forgets the gradients of the last step without writing; the first gradient to arrive
   /// overwrites.
   public func clearGradients() {
     for parameter in parameters { parameter.gradientRows = nil }
     gradientBlocks.clear()
   }
 
-  /// Gives a parameter that has no gradient in this step one of zeros.
+  /// Gives a parameter a gradient of zeros if it has none in this step.
   func completeGradient(of parameter: Parameter) {
     guard !parameter.hasGradient else { return }
     backend.run(Fill(gradients(parameter.range, rows: 1, columns: parameter.count), with: 0))
     parameter.gradientRows = .named([])
   }
 
-  /// The runs of elements that have gradients, as few as possible.
+  /// The ranges of elements that have gradients, as few as possible.
   public var gradientRanges: [Range<Int>] {
     var ranges: [Range<Int>] = []
     for parameter in parameters where parameter.hasGradient && parameter.count > 0 {
@@ -215,16 +216,15 @@ public final class ParameterStore {
     return ranges
   }
 
-  /// Adds the sum of the squares of all gradients to a float64.
+  /// Adds the sum of all squared gradients to one float64 of `sums`.
   public func addGradientSquares(to sums: Tensor, at place: Int) {
     for range in gradientRanges {
       backend.run(AddSumOfSquares(x: gradientBlocks.pieces(of: range), sums: sums, place: place))
     }
   }
 
-  /// Where the gradient of these adjoining parameters goes.
-  /// - Parameter indices: the only rows of a sole parameter that it is other than zero in; nil for
-  ///   any.
+  /// Returns the place for the gradient of these adjoining parameters.
+  /// - Parameter indices: the only rows of a sole parameter that may be nonzero in it; nil for all.
   func target(
     for group: [Parameter], rows: Int, columns: Int, at indices: Indices? = nil
   ) -> GradientTarget {
@@ -250,7 +250,7 @@ public final class ParameterStore {
 }
 
 extension Tensor {
-  /// A stretch of this tensor's elements in another shape.
+  /// Returns a range of this tensor's elements in another shape.
   func slice(_ range: Range<Int>, rows: Int, columns: Int) -> Tensor {
     precondition(range.count == rows * columns && range.upperBound <= count)
     return Tensor(rows: rows, columns: columns, storage: storage, offset: offset + range.lowerBound)

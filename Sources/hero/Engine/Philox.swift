@@ -1,12 +1,13 @@
 import Foundation
 
 /// Philox4x32-10, a counter-based random generator: the n-th number of a stream is a function of
-/// (key, counter). So any run can be repeated or resumed at any place, on any number of threads, on
-/// any backend.
+/// (key, counter).
+///
+/// So a run can be repeated or resumed at any place, on any number of threads and any backend.
 ///
 /// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 public enum Philox {
-  /// Four independent 32-bit words for one counter.
+  /// Returns four independent 32-bit words for one counter.
   public static func block(
     _ counter: SIMD4<UInt32>, key: SIMD2<UInt32>
   ) -> SIMD4<UInt32> {
@@ -33,18 +34,17 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
 
   /// - Parameters:
   ///   - seed: the run's seed.
-  ///   - step: what changes with time (an update, an epoch).
-  ///   - stream: what the numbers are for, so that two uses never share any.
+  ///   - step: a number that changes with time (of an update, of an epoch).
+  ///   - stream: the purpose of the numbers, so that two uses never share any.
   public init(seed: UInt64, step: UInt64 = 0, stream: UInt32) {
     key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
-    // The step's upper half rides in the stream word's place of the domain: 2⁴⁸ steps before a
-    // repeat.
+    // The last word holds 16 bits of the step's upper half above the domain 0x57AE: 2⁴⁸ steps
+    // before a repeat.
     counter = SIMD4(
       0, stream, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32) << 16 | 0x57AE)
   }
 
-  /// The stream of the same seed and use, some steps on: the streams of things that are numbered in
-  /// a row.
+  /// Returns the stream of the same seed and use some steps later, for items numbered in a row.
   public func following(_ steps: Int) -> RandomStream {
     let step = UInt64(counter[2]) | UInt64(counter[3] >> 16) << 32
     var other = self
@@ -56,8 +56,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return other
   }
 
-  /// The seed of what one rank of several draws by itself (dropout). The first rank's is the run's
-  /// own.
+  /// Returns the seed for what a rank draws by itself (dropout); the first rank's is the run's own.
   public static func seed(_ seed: UInt64, of rank: Int) -> UInt64 {
     seed &+ UInt64(rank) &* 0xD1B5_4A32_D192_ED03
   }
@@ -72,13 +71,13 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return words[used - 1]
   }
 
-  /// Two words of the stream, the first in the low half.
+  /// Returns two words of the stream, the first in the low half.
   public mutating func next() -> UInt64 { UInt64(nextWord()) | UInt64(nextWord()) << 32 }
 
-  /// Uniform in [0, 1), 24 bits.
+  /// Returns a uniform number in [0, 1) of 24 bits.
   public mutating func uniform() -> Float { Float(nextWord() >> 8) * 0x1p-24 }
 
-  /// Standard normal pairs by Box and Muller's transform.
+  /// Returns a pair of standard normal numbers by the Box–Muller transform.
   public mutating func normalPair() -> (Float, Float) {
     let radius = (-2 * log(Double(nextWord()) * 0x1p-32 + 0x1p-33)).squareRoot()
     let angle = 2 * Double.pi * Double(nextWord()) * 0x1p-32

@@ -1,4 +1,4 @@
-/// What the elements of a storage are.
+/// The type of a storage's elements.
 public enum ElementType: Sendable {
   /// Values, weights, gradients.
   case float32
@@ -9,7 +9,7 @@ public enum ElementType: Sendable {
   /// Values in half the memory: float32 without its last 16 bits.
   case bfloat16
 
-  /// Bytes of an element.
+  /// The size of an element in bytes.
   public var size: Int {
     switch self {
     case .float64: 8
@@ -19,7 +19,7 @@ public enum ElementType: Sendable {
   }
 }
 
-/// Memory that belongs to a backend, which alone knows what is inside.
+/// Memory of a backend, which alone knows its contents.
 open class Storage {
   /// Capacity in elements.
   public let count: Int
@@ -33,31 +33,31 @@ open class Storage {
   }
 }
 
-/// A dense matrix, row-major and contiguous, in a backend's memory: float32 or bfloat16 (see
-/// `Precision`), or float64 where it holds sums.
+/// A dense matrix, row-major and contiguous, in a backend's memory.
 ///
-/// Everything the engine computes on is a matrix: the rows are tokens, frames, queries; a vector
-/// has one row. Several tensors may look at one storage (parameters live in one arena).
+/// Its elements are float32 or bfloat16 (see `Precision`), or float64 for sums. The engine computes
+/// on matrices only: rows are tokens, frames or queries, and a vector has one row. Several tensors
+/// may share one storage, as parameters share an arena.
 public final class Tensor {
-  /// Tokens, frames or queries; 1 for a vector.
+  /// The number of tokens, frames or queries; 1 for a vector.
   public let rows: Int
-  /// Elements of a row.
+  /// The number of elements in a row.
   public let columns: Int
-  /// Where the elements are; `offset` counts elements from its start.
+  /// The storage of the elements, which begin at `offset`.
   public internal(set) var storage: Storage
-  /// Elements from the storage's start to the first of the tensor.
+  /// The offset of the first element in the storage, in elements.
   public let offset: Int
-  /// Writes the elements once more, of what the backward pass keeps in any case; nil where that
-  /// takes a product.
+  /// Recomputes the elements from what the backward pass keeps anyway; nil where that takes a
+  /// product.
   var remake: (() -> Void)?
-  /// The bias that was added to it last.
+  /// The bias that was added to the tensor last.
   var pendingBias: PendingBias?
-  /// The derivative of the loss, while a backward pass is under way.
+  /// The gradient of the loss, during a backward pass.
   var gradient: Tensor?
-  /// Whether a backward pass has any reason to visit this tensor.
+  /// Whether a backward pass has to visit this tensor.
   let needsGradient: Bool
-  /// The parameters this tensor shows, in the order in which they lie in the arena; empty for an
-  /// intermediate result.
+  /// The parameters whose values this tensor is, in the order of the arena; empty for an
+  /// activation.
   let parameters: [Parameter]
 
   init(
@@ -73,40 +73,41 @@ public final class Tensor {
     self.parameters = parameters
   }
 
-  /// Elements.
+  /// The number of elements.
   public var count: Int { rows * columns }
 
-  /// Rows `range` of this tensor, without a gradient of their own.
+  /// Returns a view of the rows `range`, without a gradient of its own.
   public func rowsView(_ range: Range<Int>) -> Tensor {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     return Tensor(
       rows: range.count, columns: columns, storage: storage, offset: offset + range.lowerBound * columns)
   }
 
-  /// One element, such as one of several sums.
+  /// Returns a view of one element, such as one of several sums.
   public func element(_ place: Int) -> Tensor {
     precondition((0..<count).contains(place))
     return Tensor(rows: 1, columns: 1, storage: storage, offset: offset + place)
   }
 }
 
-/// Row numbers in a backend's memory, −1 for "none". Loading threads make them
-/// (`Backend.makeIndices`), and operations may write them (`argmax`).
+/// Row numbers in a backend's memory, −1 for "none".
+///
+/// Loading threads make them (`Backend.makeIndices`); operations may write them (`Argmax`).
 public final class Indices: @unchecked Sendable {
-  /// How many numbers there are.
+  /// The number of row numbers.
   public let count: Int
-  /// Where the numbers are; `offset` counts them from its start.
+  /// The storage of the numbers, which begin at `offset`.
   public let storage: Storage
-  /// Numbers from the storage's start to the first of these.
+  /// The offset of the first number in the storage, in numbers.
   public let offset: Int
-  /// What the host gave the device; nil where an operation writes the numbers.
+  /// The numbers that the host gave the device; nil where an operation writes them.
   let given: [Int32]?
-  /// One more than the largest of them, found on the thread that made them.
+  /// One more than the largest of the given numbers, found on the thread that made them.
   private let limit: Int
 
   /// - Parameters:
   ///   - storage: int32 elements, written before another thread reads them.
-  ///   - given: what they are.
+  ///   - given: the numbers, where the host knows them.
   public init(count: Int, storage: Storage, offset: Int = 0, given: [Int32]? = nil) {
     precondition(storage.type == .int32 && offset >= 0 && count >= 0 && offset + count <= storage.count)
     precondition(given.map { $0.count == count } ?? true)
@@ -117,7 +118,7 @@ public final class Indices: @unchecked Sendable {
     limit = Int(max(-1, given?.max() ?? -1)) + 1
   }
 
-  /// Some of the numbers, in the same memory.
+  /// Returns a view of some of the numbers.
   public func view(_ range: Range<Int>) -> Indices {
     precondition(range.isWithin(count))
     return Indices(
@@ -125,19 +126,21 @@ public final class Indices: @unchecked Sendable {
       given: given.map { Array($0[range]) })
   }
 
-  /// Whether the host's numbers are all below `count`: no device checks them again.
+  /// Returns whether the host's numbers are all below `count`; no device checks them again.
   func areBelow(_ count: Int) -> Bool { limit <= count }
 }
 
-/// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i +
-/// 1]`. Made on the loading threads with the batch; the host and the device have the offsets.
+/// The division of packed rows into sequences.
+///
+/// Sequence `i` has the rows `offsets[i] ..< offsets[i + 1]`. Loading threads make the division
+/// with the batch; the host and the device both hold the offsets.
 public final class Segments: Sendable {
-  /// One more than there are sequences: from 0 to the number of rows.
+  /// The row offsets, from 0 to the number of rows: one more than there are sequences.
   public let offsets: [Int]
   /// The offsets in the device's memory.
   public let starts: Indices
 
-  /// - Parameter lengths: rows of each sequence, in order; zero is allowed.
+  /// - Parameter lengths: the number of rows of each sequence, in order; zero is allowed.
   public init(lengths: some Sequence<Int>, on backend: any Backend) {
     var offsets = [0]
     for length in lengths {
@@ -148,26 +151,26 @@ public final class Segments: Sendable {
     starts = backend.makeIndices(offsets)
   }
 
-  /// Sequences.
+  /// The number of sequences.
   public var count: Int { offsets.count - 1 }
-  /// Rows of all sequences.
+  /// The number of rows of all sequences.
   public var rows: Int { offsets[offsets.count - 1] }
   /// The rows of sequence `i`.
   public subscript(i: Int) -> Range<Int> { offsets[i]..<offsets[i + 1] }
-  /// Rows of each sequence.
+  /// The number of rows of each sequence.
   public var lengths: [Int] { (0..<count).map { self[$0].count } }
-  /// The rows of each sequence.
+  /// The range of rows of each sequence.
   public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
 }
 
 /// A range of rows for each of several sequences, in any order, overlapping or not; the host and
-/// the device have them.
+/// the device both hold them.
 public final class RowRanges: Sendable {
-  /// On the host, in the order given.
+  /// The ranges on the host, in the order given.
   public let ranges: [Range<Int>]
-  /// First rows, and the rows after the last, in the device's memory.
+  /// The first row of each range, in the device's memory.
   public let starts: Indices
-  /// The rows after the last of each range, in the device's memory.
+  /// The row after the last of each range, in the device's memory.
   public let ends: Indices
 
   /// - Parameter ranges: rows of some tensor; they may overlap.
@@ -184,28 +187,28 @@ public final class RowRanges: Sendable {
     ends = segments.starts.view(1..<segments.count + 1)
   }
 
-  /// Sequences.
+  /// The number of sequences.
   public var count: Int { ranges.count }
   /// The rows of sequence `i`.
   public subscript(i: Int) -> Range<Int> { ranges[i] }
-  /// Rows of each sequence.
+  /// The number of rows of each sequence.
   public var lengths: [Int] { ranges.map(\.count) }
 }
 
 extension Segments {
-  /// The segments' own rows.
+  /// The rows of each segment.
   public var rowRanges: RowRanges { RowRanges(self) }
 }
 
 extension Range<Int> {
-  /// Whether all of it lies in `0 ..< count`.
+  /// Returns whether the range lies in `0 ..< count`.
   func isWithin(_ count: Int) -> Bool { lowerBound >= 0 && upperBound <= count }
 }
 
-/// Where a backward operation leaves a gradient.
+/// The place where a backward operation leaves a gradient.
 public struct GradientTarget {
-  /// A tensor like the one that the gradient is of.
+  /// The tensor that receives the gradient, of the same shape as what the gradient is of.
   public let tensor: Tensor
-  /// Whether to add to the values in `tensor` or to overwrite them.
+  /// Whether to add to the values in `tensor` instead of overwriting them.
   public let accumulate: Bool
 }

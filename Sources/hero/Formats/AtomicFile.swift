@@ -3,15 +3,15 @@ import Synchronization
 
 /// A file that appears under its name only when it is complete.
 ///
-/// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames
-/// it. What stood under the name before stays untouched until then, and stays for good if the
-/// writer is let go without `commit`. A link stays one: the file that it leads to is replaced. What
-/// a killed process left of its temporary files,
-/// `.hero-tmp-PROCESS-16 HEX DIGITS`, goes when another one first writes into that folder.
+/// Writes go to a temporary file in the same folder. `commit` flushes it to disk and renames it.
+/// Until then an existing file of that name stays unchanged; it stays for good if the writer is
+/// released without `commit`. A symbolic link stays a link, and its target is replaced. A killed
+/// process may leave temporary files, `.hero-tmp-PROCESS-16 HEX DIGITS`. The next process that
+/// writes into that folder removes them.
 public final class AtomicFile {
-  /// The name that the file will have.
+  /// The path of the finished file.
   public let path: String
-  /// The file behind it, another where the name is a link.
+  /// The path that `commit` renames to, which differs from `path` if that is a link.
   private let target: String
   private let temporary: String
   private var descriptor: Int32
@@ -29,14 +29,14 @@ public final class AtomicFile {
     temporary = folder.appendingPathComponent(Self.temporaryName()).path
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
-    // For `sweep`, which takes nothing from whoever still writes.
+    // `sweep` skips files that are still locked.
     _ = FileLock.take(descriptor)
   }
 
-  /// Where a link leads, be the file there or not; the path itself where it is none.
+  /// Returns where a link leads, even if nothing is there, or the path itself if it is not a link.
   private static func target(of path: String) -> String {
     var path = path
-    // As many as the system follows.
+    // The system follows at most 40 links.
     for _ in 0..<40 {
       guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { return path }
       path =
@@ -48,17 +48,17 @@ public final class AtomicFile {
     return path
   }
 
-  /// Nobody else gives a file such a name, and it is short enough for every name beside it.
+  /// Returns a unique name, which is short even if the file's own name is as long as names may be.
   private static func temporaryName() -> String {
     let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
     return ".hero-tmp-\(getpid())-" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  /// Folders that this process has looked through.
+  /// The folders that this process has swept.
   private static let swept = Mutex<Set<String>>([])
 
-  /// Removes temporary files whose writers are gone: no process here has their number, and no
-  /// process anywhere holds their lock.
+  /// Removes temporary files whose writers are gone: no process on this machine has their number,
+  /// and no process anywhere holds their lock.
   private static func sweep(_ folder: String) {
     guard swept.withLock({ $0.insert(folder).inserted }) else { return }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
@@ -90,13 +90,13 @@ public final class AtomicFile {
     try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Writes bytes over earlier ones.
+  /// Overwrites earlier bytes from `offset` on.
   public func overwrite(_ bytes: [UInt8], at offset: Int) throws {
     try flush()
     try bytes.withUnsafeBytes { try writeThrough($0, at: offset) }
   }
 
-  /// Brings the bytes to the disk and gives the file its name.
+  /// Flushes the bytes to disk and gives the file its name.
   public func commit() throws {
     do {
       try flush()
@@ -128,7 +128,7 @@ public final class AtomicFile {
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// - Parameter offset: where over earlier bytes; nil for the end.
+  /// - Parameter offset: the offset of earlier bytes to overwrite; nil appends.
   private func writeThrough(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {
     guard descriptor >= 0 else { throw DataError("the file is finished already", file: path) }
     try OpenFile(descriptor, path: path).write(bytes, at: offset)

@@ -1,24 +1,24 @@
-/// Keys numbered in the order in which they came, found by their bytes in constant time.
+/// Keys numbered in order of insertion, found by their bytes in constant time.
 ///
-/// The table holds hashes and numbers alone. Its owner holds the keys, as texts or as bytes end to
-/// end, and says whether the key of a number is the wanted one. Open addressing: at least half of
-/// the slots are free. Hashes are kept, so growing hashes no key twice.
+/// The table stores only hashes and numbers. Its owner stores the keys, as texts or as concatenated
+/// bytes, and tells whether the key of a number is the wanted one. The table uses open addressing
+/// with at least half of the slots free. It keeps the hashes, so growing hashes no key twice.
 public struct ByteTable: Sendable {
   @usableFromInline var hashes: [UInt32] = []
-  /// A key's number, or −1.
+  /// The key number of each slot, or −1 if the slot is free.
   @usableFromInline var slots: [Int32]
 
-  /// - Parameter capacity: keys that fit before the table grows.
+  /// - Parameter capacity: the number of keys that fit before the table grows.
   public init(capacity: Int = 8) {
     var size = 16
     while size < 2 * capacity { size *= 2 }
     slots = [Int32](repeating: -1, count: size)
   }
 
-  /// Keys so far, which is the number of the next one.
+  /// The number of keys, which is also the number of the next key.
   @inlinable public var count: Int { hashes.count }
 
-  /// The number of the key with this hash for which `isKey` holds, or nil.
+  /// Returns the number of the key with this hash for which `isKey` holds, or nil.
   @inlinable
   public func number(hash: UInt32, where isKey: (Int) -> Bool) -> Int? {
     slots.withUnsafeBufferPointer { slots in
@@ -57,8 +57,9 @@ public struct ByteTable: Sendable {
     for (number, hash) in hashes.enumerated() { place(Int32(clamping: number), hash: hash) }
   }
 
-  /// FNV-1a, its high bits mixed. For short keys; names of a hostile file want `hash(of:)`, which
-  /// is seeded.
+  /// Returns the FNV-1a hash with its high bits mixed.
+  ///
+  /// It is for short keys. Names from an untrusted file need `hash(of:)`, which is seeded.
   @inlinable
   public static func fastHash(_ bytes: some Sequence<UInt8>) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -66,7 +67,7 @@ public struct ByteTable: Sendable {
     return (hash ^ (hash >> 29)) &* 0x9E37_79B9_7F4A_7C15
   }
 
-  /// A name's hash, seeded anew in every process.
+  /// Returns a name's hash, seeded anew in every process.
   @inlinable
   public static func hash(of name: String) -> UInt32 {
     var hasher = Hasher()

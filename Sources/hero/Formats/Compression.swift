@@ -2,7 +2,7 @@ import CLZ4
 import CZstd
 import Synchronization
 
-/// How the values of a store are compressed.
+/// The compression of a store's values.
 public enum Compression: String, CaseIterable, Sendable {
   case none
   /// LZ4 frames, byte for byte as Python's `lz4.frame.compress(value)` makes them.
@@ -10,7 +10,7 @@ public enum Compression: String, CaseIterable, Sendable {
   /// Zstandard frames of level 3 with a checksum.
   case zstd
 
-  /// `bytes`, compressed.
+  /// Returns `bytes` compressed.
   public func compress(_ bytes: [UInt8]) throws -> [UInt8] {
     switch self {
     case .none: bytes
@@ -19,14 +19,14 @@ public enum Compression: String, CaseIterable, Sendable {
     }
   }
 
-  /// The most that `decompress` gives back by default: 1 GiB, a day of features.
+  /// The default limit of decompressed output in bytes: 1 GiB, a day of features.
   public static let defaultLimit = 1 << 30
 
-  /// What `bytes` hold, by their first bytes: a Zstandard frame, an LZ4 frame, or else
-  /// themselves.
+  /// Decompresses a Zstandard or LZ4 frame, told by its first bytes, or returns other bytes
+  /// unchanged.
   ///
-  /// - Parameter limit: the number of bytes beyond which the output is refused, so that a small
-  ///   value cannot take all memory.
+  /// - Parameter limit: the maximum size in bytes of decompressed output, so that a small value
+  ///   cannot exhaust memory.
   public static func decompress(_ bytes: [UInt8], limit: Int = defaultLimit) throws -> [UInt8] {
     switch detect(bytes) {
     case .none: bytes
@@ -35,7 +35,7 @@ public enum Compression: String, CaseIterable, Sendable {
     }
   }
 
-  /// The compression of `bytes`, by their first four.
+  /// Detects the compression of `bytes` from the first four.
   public static func detect(_ bytes: [UInt8]) -> Compression {
     if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
     return bytes.starts(with: [0x04, 0x22, 0x4D, 0x18]) ? .lz4 : .none
@@ -43,7 +43,7 @@ public enum Compression: String, CaseIterable, Sendable {
 
   private static let cure = "The store is damaged; make or download it again"
 
-  /// A buffer that grows as the decoder fills it, never beyond `limit`.
+  /// A buffer that grows as the decoder fills it, to at most one byte beyond `limit`.
   private struct Output {
     let limit: Int
     var bytes: [UInt8]
@@ -162,13 +162,14 @@ public enum Compression: String, CaseIterable, Sendable {
   }
 }
 
-/// A decoder's working memory, 160 kB. It is kept from value to value: to ask the system for it and
-/// to clear it takes as long as a video's features take to decompress.
+/// A reusable decoder with its working memory of 160 kB.
+///
+/// Allocating and clearing that memory takes as long as decompressing a video's features.
 private final class ZstandardDecoder: @unchecked Sendable {
   let context: OpaquePointer
 
   private static let resting = Mutex<[ZstandardDecoder]>([])
-  /// Decoders that are kept, and the bytes that one may have grown to.
+  /// The maximum number of decoders that are kept, and the maximum size in bytes of each.
   private static let (most, largest) = (8, 4 << 20)
 
   private init?() {
@@ -178,12 +179,12 @@ private final class ZstandardDecoder: @unchecked Sendable {
 
   deinit { ZSTD_freeDCtx(context) }
 
-  /// One that nobody uses, as good as new; nil where there is no memory for it.
+  /// Returns an unused decoder in its initial state; nil if there is no memory for it.
   static func take() -> ZstandardDecoder? {
     resting.withLock { $0.popLast() } ?? ZstandardDecoder()
   }
 
-  /// Gives it back.
+  /// Resets the decoder and keeps it for reuse, unless it has grown too large.
   func rest() {
     ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters)
     guard ZSTD_sizeof_DCtx(context) <= Self.largest else { return }

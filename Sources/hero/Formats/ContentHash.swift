@@ -1,8 +1,7 @@
-/// A hash of bytes that tells files apart: damage, mix-ups, another model's weights. It is no
-/// protection from intent.
+/// A hash of bytes that detects damage, mix-ups and another model's weights, but no attack.
 ///
-/// Four lanes of 64 bits, each taking every fourth word by exclusive or, multiplication by an odd
-/// number and rotation; the length and the lanes are mixed at the end. Gigabytes a second.
+/// Each of four lanes of 64 bits takes every fourth word by exclusive or, multiplication by an odd
+/// number and rotation. The end mixes the length and the lanes. It hashes gigabytes a second.
 public struct ContentHash: Sendable {
   private var lanes: SIMD4<UInt64> = [
     0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB, 0xD6E8_FEB8_6659_FD93,
@@ -10,10 +9,10 @@ public struct ContentHash: Sendable {
   private var pending: [UInt8] = []
   private var length: UInt64 = 0
 
-  /// The hash of nothing so far.
+  /// Creates the hash of no bytes.
   public init() {}
 
-  /// Takes more bytes; how they are divided over calls makes no difference.
+  /// Adds bytes; how they are divided over calls makes no difference.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     length &+= UInt64(bytes.count)
     var place = 0
@@ -31,7 +30,7 @@ public struct ContentHash: Sendable {
     pending.append(contentsOf: bytes[place...])
   }
 
-  /// The same for an array of bytes.
+  /// Adds the bytes of an array.
   public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
   private mutating func mix(_ bytes: UnsafeRawBufferPointer, at place: Int) {
@@ -65,14 +64,14 @@ public struct ContentHash: Sendable {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  /// The hash of bytes in one call.
+  /// Returns the hash of bytes in one call.
   public static func of(_ bytes: [UInt8]) -> UInt64 {
     var hash = ContentHash()
     hash.update(bytes)
     return hash.value
   }
 
-  /// The hash of a file's content.
+  /// Returns the hash of a file's content as 16 hexadecimal digits.
   public static func text(ofFile path: String) throws -> String {
     var hash = ContentHash()
     let file = try MappedFile(path: path)

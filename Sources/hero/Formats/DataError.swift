@@ -1,15 +1,14 @@
-/// What is wrong with a person's input: which file, where in it, what, and what to do about it.
+/// An error in the user's input: the file, the place in it, the problem and the cure.
 ///
-/// Every reader throws this and nothing else, so a command can print one clear message and exit
-/// with 1.
+/// Readers throw nothing else, so a command can print one clear message and exit with 1.
 public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
   /// The file or folder, as the user named it.
   public var file: String?
-  /// Where in the file: `line 12`, `key "show_s01e01"`, `byte 4096`, `parameter "q_feat_attn…"`.
+  /// The place in it: `line 12`, `key "show_s01e01"`, `byte 4096`, `parameter "q_feat_attn…"`.
   public var place: String?
-  /// What is wrong, as a clause without a full stop.
+  /// The problem, as a clause without a full stop.
   public var problem: String
-  /// What the user can do, as a sentence without a full stop.
+  /// The action that helps the user, as a sentence without a full stop.
   public var cure: String?
 
   /// - Parameters:
@@ -24,13 +23,13 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
     self.cure = cure
   }
 
-  /// The same error, with whatever the thrower did not know filled in.
+  /// Returns the same error with its missing parts filled in.
   public func located(file: String? = nil, place: String? = nil, cure: String? = nil) -> DataError {
     DataError(
       problem, file: self.file ?? file, place: self.place ?? place, cure: self.cure ?? cure)
   }
 
-  /// Runs `body`; where it throws a `DataError`, whatever that did not know is filled in.
+  /// Runs `body` and fills in the missing parts of a `DataError` that it throws.
   public static func locating<Result>(
     file: String? = nil, place: @autoclosure () -> String? = nil, cure: String? = nil,
     _ body: () throws -> Result
@@ -43,7 +42,7 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
   /// `file, place: problem. cure.`
   public var description: String { sentence + "." }
 
-  /// The error without its full stop, for a message that goes on.
+  /// The description without its full stop, for a longer message.
   public var sentence: String {
     let location = [file, place].compactMap { $0 }.joined(separator: ", ")
     let head = location.isEmpty ? problem : "\(location): \(problem)"

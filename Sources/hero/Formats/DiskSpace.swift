@@ -1,8 +1,8 @@
 import Foundation
 
-/// Room on the disk, asked for before long work rather than missed at its end.
+/// A check for free disk space before long work.
 public enum DiskSpace {
-  /// Bytes that this user may still write into a folder; nil where the file system does not say.
+  /// Returns the bytes that this user may still write into a folder; nil if they are unknown.
   static func free(in folder: String) -> Int? {
     var status = statvfs()
     guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { return nil }
@@ -11,9 +11,9 @@ public enum DiskSpace {
   }
 
   /// - Parameters:
-  ///   - bytes: that will be written.
-  ///   - work: what they are for, as "the run's states".
-  /// - Throws: `DataError` saying how much is free and how much is wanted.
+  ///   - bytes: the number of bytes to be written.
+  ///   - work: what they are for, such as "the run's states".
+  /// - Throws: `DataError` that tells how much space is free and how much is needed.
   public static func require(_ bytes: Int, in folder: String, for work: String) throws {
     guard let free = free(in: folder), free < bytes else { return }
     func text(_ bytes: Int) -> String {

@@ -2,36 +2,36 @@ import Foundation
 
 /// The scalars of a TensorBoard event file.
 ///
-/// Each event is a TFRecord with a protocol-buffer `Event` in it, as ``EventWriter`` writes them:
-/// field 1 is the time, 2 the step, 5 the summary, whose values (field 1) have a tag (1) and a
-/// number (2). What else a file holds is passed over. A record that the end of the file cuts short
-/// is of a run that goes on or was killed, and is left out.
+/// Each event is a TFRecord that holds a protocol-buffer `Event`, as ``EventWriter`` writes it.
+/// Field 1 is the time, 2 the step and 5 the summary. Each value of the summary (field 1) has a tag
+/// (1) and a number (2). Everything else is skipped. So is a record that the end of the file
+/// truncates, since its run may still write or was killed.
 public struct EventReader {
-  /// A number of one step.
+  /// A number recorded at one step.
   public struct Scalar: Equatable, Sendable {
-    /// What the number is of.
+    /// The name of the recorded quantity.
     public let tag: String
     /// The update at which it was written.
     public let step: Int
     /// The number, which files hold as a float32.
     public let value: Double
-    /// When it was written, since 1970.
+    /// The time of writing, in seconds since 1970.
     public let seconds: Double
   }
 
-  /// In the order of the file.
+  /// The scalars in the order of the file.
   public private(set) var scalars: [Scalar] = []
-  /// The time of the first event.
+  /// The time of the first event in seconds since 1970; nil without events.
   public private(set) var begun: Double?
 
-  /// - Throws: `DataError` where it cannot be read, or is damaged.
+  /// - Throws: `DataError` if the file cannot be read or is damaged.
   public init(path: String) throws {
     try self.init(bytes: FileBytes.read(path: path), file: path)
   }
 
   init(bytes: [UInt8], file: String) throws {
     var rest = bytes[...]
-    // A record: its length and a checksum, 12 bytes; the event; another checksum.
+    // A record is a length with its checksum (12 bytes), the event and another checksum.
     while rest.count >= 16 {
       let place = "byte \(rest.startIndex)"
       func damaged() -> DataError {
@@ -70,12 +70,12 @@ public struct EventReader {
     }
   }
 
-  /// Up to eight bytes as a number, the least first.
+  /// Returns up to eight little-endian bytes as a number.
   private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
     bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// The fields of a message in Protocol Buffers' encoding, up to one that makes no sense.
+  /// Returns the fields of a protocol-buffer message, up to the first malformed one.
   private static func fields(
     _ message: ArraySlice<UInt8>
   ) -> [(number: UInt64, value: UInt64, bytes: ArraySlice<UInt8>)] {

@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Writes a TensorBoard event file: scalars and texts by step.
+/// A writer of a TensorBoard event file: scalars and texts by step.
 ///
-/// Each event is a TFRecord (length, its checksum, the message, its checksum) with a
-/// protocol-buffer `Event` in it. Sources: TensorFlow's `record_writer.h`, `event.proto` and
+/// Each event is a TFRecord (length, its checksum, the message, its checksum) that holds a
+/// protocol-buffer `Event`. Sources: TensorFlow's `record_writer.h`, `event.proto` and
 /// `summary.proto`. Safe to use from several threads.
 public final class EventWriter: Sendable {
   /// The event file.
@@ -18,10 +18,10 @@ public final class EventWriter: Sendable {
   private static let bufferSize = 1 << 16
   private let state: Mutex<State>
 
-  /// Begins an event file in `folder`, which is made if it is missing.
+  /// Creates an event file in `folder`, and the folder if it is missing.
   ///
-  /// The name is TensorBoard's: `events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER`; nothing that
-  /// exists is overwritten.
+  /// The name is TensorBoard's: `events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER`. It never
+  /// overwrites an existing file.
   public init(folder: String) throws {
     try OutputFolder.make(folder)
     let seconds = Int(Date().timeIntervalSince1970)
@@ -47,7 +47,7 @@ public final class EventWriter: Sendable {
     state.withLock { _ = close($0.descriptor) }
   }
 
-  /// Notes the number `value` under `tag` at `step`.
+  /// Records the number `value` under `tag` at `step`.
   public func scalar(_ tag: String, _ value: Double, step: Int) throws {
     var summary = ProtocolBuffer()
     summary.string(1, tag)
@@ -55,7 +55,7 @@ public final class EventWriter: Sendable {
     try append(summary, step: step)
   }
 
-  /// Notes a text, shown as Markdown, under `tag` at `step`.
+  /// Records a text, which TensorBoard shows as Markdown, under `tag` at `step`.
   public func text(_ tag: String, _ text: String, step: Int) throws {
     var plugin = ProtocolBuffer()
     plugin.string(1, "text")
@@ -77,7 +77,7 @@ public final class EventWriter: Sendable {
     try append(summary, step: step)
   }
 
-  /// Hands everything noted so far to the system.
+  /// Writes all buffered events to the file.
   public func flush() throws {
     try state.withLock { try write(&$0) }
   }
@@ -112,7 +112,7 @@ public final class EventWriter: Sendable {
   }
 }
 
-/// The Castagnoli checksum.
+/// The Castagnoli checksum, CRC-32C.
 enum CRC32C {
   private static let table: [UInt32] = (0..<256).map { index in
     (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82f6_3b78 : value >> 1 }
@@ -122,7 +122,7 @@ enum CRC32C {
     ~bytes.reduce(UInt32.max) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
   }
 
-  /// As TFRecord has it, for a checksum over data with checksums in it says little.
+  /// Returns the checksum masked as in TFRecord: a checksum of data with checksums in it is weak.
   static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let checksum = checksum(bytes)
     return (checksum >> 15 | checksum << 17) &+ 0xa282_ead8

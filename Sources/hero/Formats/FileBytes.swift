@@ -1,9 +1,9 @@
 import Foundation
 
-/// Reading files, pipes included, from front to back.
+/// Sequential reading of files, including pipes.
 public enum FileBytes {
-  /// Everything in the file.
-  /// - Parameter limit: refuse a file with more bytes.
+  /// Reads the whole file.
+  /// - Parameter limit: the maximum size in bytes; a larger file throws.
   public static func read(path: String, limit: Int = .max) throws -> [UInt8] {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
@@ -24,11 +24,11 @@ public enum FileBytes {
     DataError("has more than \(limit >> 20) MB", file: path, cure: "Give the file that is meant")
   }
 
-  /// Hands on the lines of what `append` reads piece by piece; it returns the number of bytes got,
-  /// 0 at the end.
+  /// Calls `body` with each line of what `append` reads piece by piece.
   ///
-  /// Lines end with a line feed; where the first megabyte has carriage returns and no line feed,
-  /// with those. Memory grows with the longest line only.
+  /// `append` returns the number of bytes it has read, 0 at the end. Lines end with a line feed, or
+  /// with a carriage return if the first megabyte has carriage returns and no line feed. Memory
+  /// grows only with the longest line.
   /// - Throws: `DataError` for a line of more than `longest` bytes, and what `append` and `body`
   ///   throw.
   static func forEachLine(
@@ -73,7 +73,7 @@ public enum FileBytes {
     }
   }
 
-  /// Where a byte next stands.
+  /// Returns the index of the next such byte.
   private static func place(of byte: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
     guard let base = bytes.baseAddress, start < bytes.count,
       let found = memchr(base + start, Int32(byte), bytes.count - start)
@@ -92,7 +92,7 @@ public enum FileBytes {
     return descriptor
   }
 
-  /// Reads once, a megabyte at most; the number of bytes got, 0 at the end.
+  /// Reads once, at most a megabyte, and returns the number of bytes read, 0 at the end.
   static func append(
     upTo count: Int, from descriptor: Int32, path: String, to bytes: inout [UInt8]
   ) throws -> Int {

@@ -1,17 +1,17 @@
 import Foundation
 
-/// What a file or a value is by its first bytes, for the messages of readers that wanted another.
+/// The kind of a file or value, told by its first bytes, for messages of readers that want another.
 ///
-/// Downloads leave a web page, a pointer of Git LFS or a file of zeros under the name of what was
-/// wanted, and people hand in what is still packed. Readers ask only about what they do not know
+/// Failed downloads leave a web page, a Git LFS pointer or zeros under the name of the wanted file,
+/// and users give files that are still packed. Readers ask only about what they do not recognize
 /// themselves.
 public struct FileKind: Equatable, Sendable {
-  /// As in "is …".
+  /// The kind in words that follow "is …".
   public let name: String
-  /// What to do to get the file that was meant, as a sentence without a full stop.
+  /// The way to get the file that was meant, as a sentence without a full stop.
   public let cure: String
 
-  /// Bytes that tell any of them.
+  /// The number of bytes that suffice to tell any kind.
   public static let headLength = 512
 
   private static let packed = "Unpack it first"
@@ -39,8 +39,8 @@ public struct FileKind: Equatable, Sendable {
     (Array("%PDF-".utf8), "a PDF document", "Give the file that is meant"),
   ]
 
-  /// What begins with these bytes; nil where they tell nothing.
-  /// - Parameter path: of the file, whose ending tells of a zip archive whether unpacking helps.
+  /// Recognizes the kind of a file that begins with these bytes; nil if it is unknown.
+  /// - Parameter path: the file's path, whose extension tells a spreadsheet from a zip archive.
   public init?(head: some Sequence<UInt8>, named path: String? = nil) {
     let head = Array(head.prefix(Self.headLength))
     let ending = path.map { ($0 as NSString).pathExtension.lowercased() } ?? ""
@@ -67,7 +67,7 @@ public struct FileKind: Equatable, Sendable {
     self.cure = cure
   }
 
-  /// What the file at `path` is; nil for an unknown one, or no plain file.
+  /// Recognizes the kind of the file at `path`; nil if it is unknown or not a plain file.
   public init?(path: String) {
     guard (try? PlainFile.size(path)) != nil, let file = FileHandle(forReadingAtPath: path) else {
       return nil
@@ -86,8 +86,7 @@ public struct FileKind: Equatable, Sendable {
 }
 
 extension DataError {
-  /// The error for a file of another kind than the reader's, or this one where its kind cannot be
-  /// told.
+  /// Returns the error for a file of this kind, or this error if the kind is unknown.
   public func naming(_ kind: FileKind?) -> DataError {
     guard let kind else { return self }
     return DataError("is \(kind.name)", file: file, cure: kind.cure)

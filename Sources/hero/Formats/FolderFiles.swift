@@ -1,8 +1,8 @@
 import Foundation
 
-/// Which files of folders are videos and which are subtitles, by the endings of their names.
+/// The extensions that tell which files are videos, pictures or neither.
 public enum FileEndings {
-  /// Containers and raw streams of moving pictures. One list for all commands.
+  /// The extensions of video containers and raw video streams, for all commands.
   public static let videos: Set<String> = [
     "264", "265", "3g2", "3gp", "3gp2", "3gpp", "3gpp2", "amv", "apng", "asf", "av1", "avc", "avi", "bik",
     "dav", "divx", "dv", "dvr-ms", "evo", "f4v", "flv", "gif", "h264", "h265", "hevc", "insv", "ivf", "m1v",
@@ -11,11 +11,11 @@ public enum FileEndings {
     "rmvb", "smk", "tod", "tp", "trp", "ts", "ty", "viv", "vob", "vro", "webm", "wmv", "wtv", "y4m",
   ]
 
-  /// Pictures, of which a folder is a video.
+  /// The extensions of pictures; a folder of pictures is a video.
   public static let pictures: Set<String> = ["jpeg", "jpg", "png"]
 
-  /// What often lies beside videos and is none: subtitles, sounds, pictures, texts, archives and
-  /// what programs keep.
+  /// The extensions of other files that often lie beside videos, such as subtitles, audio and
+  /// archives.
   public static let besideVideos: Set<String> = [
     "7z", "aac", "ac3", "ass", "bak", "bmp", "bup", "bz2", "cpi", "csv", "db", "dfxp", "dts", "exif", "flac",
     "gz", "heic", "htm", "html", "idx", "ifo", "ini", "itt", "jpeg", "jpg", "json", "json3", "jsonl", "lnk",
@@ -31,25 +31,25 @@ public enum FileEndings {
     "yaml", "yml", "zip", "zst",
   ]
 
-  /// Whether a file is one that Windows or macOS puts into folders for itself.
+  /// Returns whether a file is one that Windows or macOS creates in folders for itself.
   public static func isSystems(_ name: String) -> Bool {
     ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"].contains(name.lowercased())
   }
 
-  /// Whether a file is one that a browser or another program has not downloaded or copied whole.
+  /// Returns whether a file is an unfinished download or copy.
   public static func isUnfinished(_ name: String) -> Bool {
     ["aria2", "crdownload", "download", "filepart", "opdownload", "part", "partial", "tmp"]
       .contains(ending(of: name))
   }
 
-  /// The ending of a name in lower case, without its point; empty where there is none.
+  /// Returns a name's extension in lower case without its dot; empty if there is none.
   public static func ending(of name: String) -> String {
     let bytes = name.utf8
     guard let point = bytes.lastIndex(of: UInt8(ascii: ".")), point > bytes.startIndex else { return "" }
     return String(name[bytes.index(after: point)...]).lowercased()
   }
 
-  /// The name of a path's file without its ending, byte for byte.
+  /// Returns the name of a path's file without its extension, byte for byte.
   public static func stem(of path: String) -> String {
     let name =
       path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
@@ -60,25 +60,25 @@ public enum FileEndings {
   }
 }
 
-/// The files of a folder, and of the folders in it, that are of one kind.
+/// The files of one kind in a folder and its subfolders.
 ///
-/// Follows links, each folder once, so loops end. Passes over hidden files and waste baskets
-/// (`.Trash`, `$RECYCLE.BIN`, `._clip.mp4`) and reports them in one line. Reports everything else
-/// that cannot be used (pipes, links to nothing, names that are not UTF-8, unreadable folders),
-/// each in its own line.
+/// The walk follows links but lists each folder once, so loops end. It skips hidden files and trash
+/// folders (`.Trash`, `$RECYCLE.BIN`, `._clip.mp4`) and reports them in one line. It reports each
+/// other unusable entry in its own line: a pipe, a broken link, a name that is not UTF-8 or an
+/// unreadable folder.
 public struct FolderFiles {
   private let root: String
   private let endings: Set<String>
-  /// Endings of other files that belong beside these; nil to report no other file.
+  /// The extensions of other files that belong beside these; nil to report no other file.
   private let passed: Set<String>?
   private let onLeftOut: (String) -> Void
   private var files: [String] = []
-  /// Device and number of folders that were listed.
+  /// The device and inode numbers of the folders already listed.
   private var seen: Set<FileNumber> = []
-  /// Links to folders, which come after what lies in the folder itself.
+  /// The links to folders, which are listed after everything else.
   private var links: [(path: String, depth: Int)] = []
   private var hidden: [String] = []
-  /// Files of other endings than are asked for or passed.
+  /// The files whose extensions are neither wanted nor passed.
   private var others: [String] = []
 
   private struct FileNumber: Hashable {
@@ -93,14 +93,14 @@ public struct FolderFiles {
     "__macosx",
   ]
 
-  /// Paths from `folder` on, in the order of their bytes.
+  /// Returns the wanted files' paths below `folder`, in byte order.
   ///
   /// - Parameters:
-  ///   - endings: of names, in lower case; names have them in any case.
-  ///   - passed: endings of files that are passed over without a word; what has neither these nor
-  ///     those is counted in one line. Nil where nothing is said of other endings.
-  ///   - onLeftOut: is given a line for whatever is passed over.
-  /// - Throws: `DataError` where the folder cannot be listed.
+  ///   - endings: the wanted extensions in lower case; names may have them in any case.
+  ///   - passed: the extensions that are skipped silently; files with any other extension are
+  ///     counted in one line. Nil reports no other extensions.
+  ///   - onLeftOut: gets the lines about what is skipped.
+  /// - Throws: `DataError` if the folder cannot be listed.
   public static func list(
     _ folder: String, endings: Set<String>, passing passed: Set<String>? = nil, onLeftOut: (String) -> Void
   ) throws -> [String] {
@@ -162,8 +162,9 @@ public struct FolderFiles {
     }
   }
 
-  /// Names in the order of their bytes, with whether the folder itself says that they are folders:
-  /// what is in it may not be allowed to be looked at.
+  /// Returns the names in byte order, each with whether the listing itself marks it as a folder.
+  ///
+  /// The listing tells this even where the entry itself may not be examined.
   private static func entries(of path: String) throws -> [(name: [UInt8], isFolder: Bool)] {
     guard let listing = opendir(path) else { throw DataError.system("list the folder", file: path) }
     defer { closedir(listing) }
@@ -183,7 +184,7 @@ public struct FolderFiles {
 
   private mutating func entry(_ bytes: [UInt8], isFolder: Bool, in folder: String, depth: Int) throws {
     guard let name = String(validating: bytes, as: UTF8.self) else {
-      // Its ending is ASCII wherever it matters.
+      // The extensions that matter are ASCII, so decoding keeps them.
       let shown = String(decoding: bytes, as: UTF8.self)
       guard isFolder || endings.contains(FileEndings.ending(of: shown)) || !shown.contains(".") else {
         return
@@ -202,7 +203,7 @@ public struct FolderFiles {
     }
     let isLink = link.st_mode & S_IFMT == S_IFLNK
     guard stat(path(own), &status) == 0 else {
-      // Without an ending it may have been a folder, of a disk that is not there.
+      // A name without an extension may be a link to a folder on a disk that is not mounted.
       if isMeant || ending.isEmpty, !isHidden {
         if isLink { throw DataError("is a link to nothing", file: path(own), cure: "Remove it or mend it") }
         throw DataError.system("read", file: path(own))
@@ -231,13 +232,13 @@ public struct FolderFiles {
   }
 }
 
-/// Files that can be read from any place and end: no pipe, no device.
+/// Plain files, which allow random access and have an end: no pipes, no devices.
 public enum PlainFile {
-  /// The bytes of a plain file.
+  /// Returns the size of a plain file in bytes.
   ///
-  /// Asks without opening, so that an idle pipe does not block.
+  /// It does not open the file, so an idle pipe does not block.
   ///
-  /// - Throws: `DataError` where there is none, or it is something else.
+  /// - Throws: `DataError` if there is no such file, or it is not a plain file.
   @discardableResult
   public static func size(_ path: String) throws -> Int {
     var status = stat()
@@ -246,9 +247,9 @@ public enum PlainFile {
     return Int(status.st_size)
   }
 
-  /// Opens a plain file to read, without waiting for whoever might write into a pipe.
+  /// Opens a plain file for reading, without waiting for a writer if it is a pipe.
   ///
-  /// - Throws: `DataError` where there is none, or it is something else.
+  /// - Throws: `DataError` if there is no such file, or it is not a plain file.
   static func open(_ path: String) throws -> (descriptor: Int32, size: Int) {
     let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw DataError.system("open", file: path) }

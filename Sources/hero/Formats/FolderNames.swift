@@ -1,18 +1,17 @@
 import Foundation
 
-/// What lies in a folder, by the bytes of its names.
+/// The entries of a folder, in byte order of their names.
 public struct FolderNames {
-  /// What an entry leads to; links count as their target.
+  /// The kind of an entry; a link has the kind of its target.
   public enum Kind: Sendable {
     case file, folder
-    /// A link to nothing, or what cannot be looked at.
+    /// A broken link, an entry that cannot be examined, or neither a file nor a folder.
     case broken
   }
 
-  /// The entries in the order of their bytes, without `.` and `..`; links are what they lead to.
+  /// The entries in byte order, without `.` and `..`.
   public private(set) var entries: [(name: String, kind: Kind)] = []
-  /// Names that are no UTF-8, which no store can have as a video's name, with U+FFFD for what is
-  /// none.
+  /// The names that are not UTF-8, with U+FFFD for invalid bytes; no store can have such a video.
   public private(set) var unreadable: [String] = []
 
   /// - Throws: `DataError` if the folder cannot be listed.

@@ -1,18 +1,19 @@
 import CZlib
 
-/// Reading gzip files from front to back.
+/// Sequential reading of gzip files.
 public enum Gzip {
   private static let chunk = 1 << 18
-  /// No text that people compress line by line has a longer one.
+  /// The maximum length of a line in bytes, beyond that of any text that is compressed line by
+  /// line.
   private static let longestLine = 1 << 24
 
-  /// Calls `body` with every line of the decompressed text, without its line feed; the bytes are
-  /// valid only inside it.
+  /// Calls `body` with every line of the decompressed text, without its line feed.
   ///
-  /// The file is decompressed in pieces, so memory grows with the longest line only.
+  /// The bytes are valid only inside `body`. The file is decompressed in pieces, so memory grows
+  /// only with the longest line.
   ///
-  /// - Throws: `DataError` for a file that is missing, is no gzip file, is cut short or damaged, or
-  ///   has a line of more than 16 MiB; and what `body` throws.
+  /// - Throws: `DataError` for a file that is missing, not gzip, truncated or damaged, or that has
+  ///   a line of more than 16 MiB; and what `body` throws.
   public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let file = try Reader(path: path)
     try FileBytes.forEachLine(path: path, longest: longestLine) {
@@ -35,11 +36,11 @@ public enum Gzip {
 
     deinit { gzclose_r(file) }
 
-    /// Decompresses a piece; the number of bytes got, 0 at the end.
+    /// Decompresses a piece and returns the number of bytes added, 0 at the end.
     func append(to bytes: inout [UInt8]) throws -> Int { try Gzip.append(from: file, path: path, to: &bytes) }
   }
 
-  /// Decompresses a piece; the number of bytes got, 0 at the end.
+  /// Decompresses a piece and returns the number of bytes added, 0 at the end.
   private static func append(from file: gzFile, path: String, to bytes: inout [UInt8]) throws -> Int {
     let got = withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 1) { buffer in
       let got = gzread(file, buffer.baseAddress, UInt32(chunk))

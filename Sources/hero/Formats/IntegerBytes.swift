@@ -1,4 +1,4 @@
 extension FixedWidthInteger {
-  /// The bytes, the lowest first.
+  /// The bytes, least significant first.
   public var littleEndianBytes: [UInt8] { withUnsafeBytes(of: littleEndian) { [UInt8]($0) } }
 }

@@ -1,12 +1,12 @@
 import CFileFaults
 import Foundation
 
-/// A file mapped read-only into memory, every access to which is checked against its length.
+/// A file mapped read-only into memory, with every access checked against its length.
 ///
-/// Pages are brought in as they are touched, so opening costs nothing and memory is the system's to
-/// reclaim. On file systems that map nothing the file is read as a whole instead. A file that is
-/// shortened while it is open ends the program with a message that names it (`CFileFaults`); one
-/// that is replaced or deleted is read as it was.
+/// The system loads pages as they are touched and may reclaim them, so opening costs nothing. If
+/// the file system cannot map the file, the whole file is read instead. If the file shrinks while
+/// it is open, the program ends with a message that names it (`CFileFaults`). If it is replaced or
+/// deleted, reads still return its old content.
 public final class MappedFile: Sendable {
   /// The path, as the user named it.
   public let path: String
@@ -16,10 +16,10 @@ public final class MappedFile: Sendable {
   private nonisolated(unsafe) let base: UnsafeRawPointer?
   private let isMapped: Bool
 
-  /// Installed once, with the first file.
+  /// The fault handler's installation, which happens once, with the first mapped file.
   private static let faultsAreTold: Void = hero_file_faults_install()
 
-  /// Maps the whole of `path`. An empty file maps to no bytes.
+  /// Maps the whole file at `path`; an empty file maps to no bytes.
   ///
   /// Throws `DataError` if the path is missing, unreadable or not a plain file.
   public init(path: String) throws {
@@ -44,7 +44,7 @@ public final class MappedFile: Sendable {
     if isMapped { munmap(base, count) } else { free(base) }
   }
 
-  /// The whole file in memory of its own, which `free` gives back.
+  /// Reads the whole file into memory that the caller must `free`.
   private static func read(_ descriptor: Int32, count: Int, file: String) throws -> UnsafeRawPointer {
     guard let memory = malloc(count) else { throw DataError.system("read", file: file) }
     do {
@@ -80,12 +80,12 @@ public final class MappedFile: Sendable {
     try withBytes(at: 0, count: count, body)
   }
 
-  /// A copy of `length` bytes from `offset`.
+  /// Returns a copy of `length` bytes from `offset`.
   public func bytes(at offset: Int, count length: Int) throws -> [UInt8] {
     try withBytes(at: offset, count: length) { [UInt8]($0) }
   }
 
-  /// The little-endian integer at `offset`, which needs no alignment.
+  /// Returns the little-endian integer at `offset`, which need not be aligned.
   public func integer<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type) throws -> Value {
     try withBytes(at: offset, count: MemoryLayout<Value>.size) {
       Value(littleEndian: $0.loadUnaligned(as: Value.self))

@@ -1,12 +1,12 @@
 extension MessagePack {
-  /// The one value that `bytes` hold; `file` and `place` are named in the error.
+  /// Decodes the one value that `bytes` hold; errors name `file` and `place`.
   public static func decode(
     _ bytes: [UInt8], file: String? = nil, place: String? = nil
   ) throws -> MessagePack {
     try bytes.withUnsafeBytes { try decode($0, file: file, place: place) }
   }
 
-  /// The one value that `bytes` hold; `file` and `place` are named in the error.
+  /// Decodes the one value that `bytes` hold; errors name `file` and `place`.
   public static func decode(
     _ bytes: UnsafeRawBufferPointer, file: String? = nil, place: String? = nil
   ) throws -> MessagePack {
@@ -18,7 +18,7 @@ extension MessagePack {
     }
   }
 
-  /// The shortest encoding, as Python's `msgpack.packb(value, use_bin_type=True)` makes it.
+  /// Returns the shortest encoding, as Python's `msgpack.packb(value, use_bin_type=True)` makes it.
   public func encode() -> [UInt8] {
     var bytes: [UInt8] = []
     encode(into: &bytes)
@@ -106,8 +106,9 @@ extension [UInt8] {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 
-  /// Appends the type byte of the narrowest length that fits, then the length; one below the limit
-  /// of `short` is part of the type byte.
+  /// Appends the type byte of the narrowest length that fits, then the length.
+  ///
+  /// The type byte itself holds a length below the limit of `short`.
   fileprivate mutating func append(
     length: Int, short: (type: UInt8, limit: Int) = (0, 0), types: (UInt8?, UInt8, UInt8)
   ) {
@@ -126,17 +127,17 @@ extension [UInt8] {
   }
 }
 
-/// Reads MessagePack with every length checked against the bytes that are left before anything is
-/// allocated.
+/// A MessagePack decoder that checks every length against the bytes left before it allocates.
 private struct MessagePackDecoder {
   static let depthLimit = 512
-  /// A value takes some 50 bytes of memory, however few of the file. Stores hold long arrays as
-  /// bytes.
+  /// The maximum number of values, each of which takes about 50 bytes of memory.
+  ///
+  /// Stores hold long arrays as bytes, so they need few values.
   static let mostValues = 1 << 22
   let bytes: UnsafeRawBufferPointer
   var position = 0
   var depth = 0
-  /// Values that open containers still want, each of which takes at least a byte.
+  /// The number of values that open containers still expect, each of which takes at least a byte.
   var owed = 0
   var values = 0
 
@@ -221,8 +222,9 @@ private struct MessagePackDecoder {
     return .ext(type, try take(count))
   }
 
-  /// Checks that `count` values can follow, each of which takes at least a byte, beside those that
-  /// are still owed, and goes one level down.
+  /// Enters a container one level down, after checking that `count` more values can follow.
+  ///
+  /// Each of them takes at least a byte, and so does each value that is still owed.
   private mutating func enter(_ count: Int) throws(DataError) {
     guard count <= bytes.count - position - owed else { throw error("the bytes end early") }
     owed += count

@@ -1,4 +1,4 @@
-/// A MessagePack value. Maps keep the order of their pairs.
+/// A MessagePack value; maps keep the order of their pairs.
 public enum MessagePack: Sendable {
   case `nil`
   case bool(Bool)
@@ -8,7 +8,7 @@ public enum MessagePack: Sendable {
   case float(Float)
   case double(Double)
   case string(String)
-  /// Bytes. Also a string that is not UTF-8: the old format had one type for both.
+  /// Bytes, or a string that is not UTF-8, because the old format had one type for both.
   case binary([UInt8])
   case array([MessagePack])
   case map([(key: MessagePack, value: MessagePack)])
@@ -24,10 +24,10 @@ extension MessagePack {
   /// The value, if this is a boolean.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
-  /// The number, if this is a signed integer; one above `Int.max` has a case of its own.
+  /// The number, if this is an integer that fits `Int`; a larger one has a case of its own.
   public var int: Int? { if case .int(let value) = self { value } else { nil } }
 
-  /// The number, integer or not.
+  /// The number as a double, whether it is an integer or not.
   public var double: Double? {
     switch self {
     case .int(let value): Double(value)
@@ -64,13 +64,14 @@ extension MessagePack {
     if case .map(let value) = self { value } else { nil }
   }
 
-  /// The value of the first pair of a map whose key is `key`, as string or as bytes.
+  /// The value of the first pair of a map whose key is `key`, as a string or as bytes.
   public subscript(key: String) -> MessagePack? {
     map?.first { $0.key.string == key }?.value
   }
 
-  /// The JSON value with the same content: bytes must be UTF-8, keys strings or integers. Nil if
-  /// there is none.
+  /// The JSON value with the same content; nil if there is none.
+  ///
+  /// Bytes must be UTF-8, and keys must be strings or integers.
   public var json: JSON? {
     switch self {
     case .nil: return .null
@@ -95,7 +96,7 @@ extension MessagePack {
     }
   }
 
-  /// The value with the content of `json`.
+  /// Creates the value with the content of `json`.
   public init(_ json: JSON) {
     self =
       switch json {

@@ -1,15 +1,14 @@
 import Foundation
 
-/// A name of a video, a query, a file or a member: two are the same if their bytes are, as in
-/// Python and in LMDB.
+/// A name of a video, query, file or member; two names are equal if their bytes are.
 ///
-/// Swift's own comparison takes `é` and `e` with a combining accent for one; as keys of stores and
-/// files they are two.
+/// Python and LMDB compare names in the same way. Swift's own comparison treats `é` and `e` with a
+/// combining accent as equal, but as keys of stores and files they differ.
 public struct Name: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
   /// The name as text; its UTF-8 bytes decide identity.
   public let text: String
 
-  /// Takes any text, unchecked.
+  /// Creates a name from any text, unchecked.
   @inlinable
   public init(_ text: String) { self.text = text }
 
@@ -20,11 +19,11 @@ public struct Name: Hashable, Comparable, Sendable, CustomStringConvertible, Exp
   /// The text itself.
   public var description: String { text }
 
-  /// By bytes: the same text in two normalizations is two names.
+  /// Compares bytes, so the same text in two normalizations is two names.
   @inlinable
   public static func == (a: Name, b: Name) -> Bool { a.text.hasSameBytes(as: b.text) }
 
-  /// Over the bytes and a terminator, so that it agrees with equality.
+  /// Hashes the bytes and a terminator, consistent with equality.
   @inlinable
   public func hash(into hasher: inout Hasher) {
     let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
@@ -34,23 +33,22 @@ public struct Name: Hashable, Comparable, Sendable, CustomStringConvertible, Exp
     hasher.combine(UInt8(0xFF))
   }
 
-  /// The order of bytes, which is that of code points, as Python sorts.
+  /// Compares bytes, which sorts by code points, as Python does.
   @inlinable
   public static func < (a: Name, b: Name) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 
-  /// The name in Normalization Form C: equal for names that look the same.
+  /// The name in Normalization Form C, which is equal for names that look the same.
   public var normalized: Name { Name(text.precomposedStringWithCanonicalMapping) }
 }
 
 extension String {
-  /// Whether the other text has the same bytes.
+  /// Returns whether the other text has the same bytes.
   @inlinable
   public func hasSameBytes(as other: String) -> Bool {
     utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
   }
 
-  /// The text with its code points beyond ASCII shown beside it, so that spellings can be told
-  /// apart.
+  /// The quoted text followed by its code points beyond ASCII, to tell spellings apart.
   public var spelled: String {
     let points = unicodeScalars.filter { !$0.isASCII }.prefix(4)
       .map { "U+" + String(format: "%04X", $0.value) }
@@ -59,7 +57,7 @@ extension String {
 }
 
 extension Sequence<String> {
-  /// The texts in the order of their bytes.
+  /// Returns the texts in byte order.
   public func sortedByBytes() -> [String] { sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
 }
 
@@ -73,16 +71,16 @@ extension Dictionary where Key == Name {
 }
 
 extension Set where Element == Name {
-  /// Whether the set has a name of these bytes.
+  /// Returns whether the set has a name of these bytes.
   @inlinable
   public func contains(_ text: String) -> Bool { contains(Name(text)) }
 }
 
-/// Names that differ in their Unicode normalization only, such as those that macOS and Linux give
-/// one file.
+/// Names that differ only in Unicode normalization, as macOS and Linux may name one file.
 public enum Normalization {
-  /// The first two of `names` that look the same, though their bytes differ; names of ASCII alone
-  /// cost nothing.
+  /// Returns the first two of `names` that look the same but differ in their bytes.
+  ///
+  /// Names of ASCII alone cost nothing.
   public static func twins(among names: some Sequence<String>) -> (String, String)? {
     var seen: [Name: String] = [:]
     for name in names where !name.utf8.allSatisfy({ $0 < 0x80 }) {
@@ -92,15 +90,14 @@ public enum Normalization {
     return nil
   }
 
-  /// One line about such names, nil where there are none.
+  /// Returns one line about such names; nil if there are none.
   public static func note(among names: some Sequence<String>, in source: String) -> String? {
     twins(among: names).map {
       "\(source): \($0.spelled) and \($1.spelled) differ in Unicode normalization only; they are two names"
     }
   }
 
-  /// How many of the names that are missing would be found under another normalization, as a
-  /// sentence; nil if none.
+  /// Returns a sentence on how many missing names exist in another normalization; nil if none do.
   public static func hint(missing: some Sequence<String>, among known: some Sequence<String>) -> String? {
     let foreign = missing.filter { !$0.utf8.allSatisfy { $0 < 0x80 } }
     guard !foreign.isEmpty else { return nil }

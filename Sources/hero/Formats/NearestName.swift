@@ -1,4 +1,4 @@
-/// The known name most like `name`, if any is near enough to have been meant.
+/// Returns the known name closest to `name`, if any is close enough to have been meant.
 public func nearestName(to name: String, among candidates: [String]) -> String? {
   let letters = Array(name.utf8)
   guard letters.count <= 64 else { return nil }
@@ -10,7 +10,7 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
   return best?.name
 }
 
-/// Levenshtein's distance: the fewest letters to insert, drop or replace.
+/// Returns Levenshtein's distance: the fewest bytes to insert, drop or replace.
 private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
   var row = Array(0...b.count)
   for (i, letter) in a.enumerated() {

@@ -1,17 +1,16 @@
 import Foundation
 import Synchronization
 
-/// Lines about a person's files that are reported where they are noticed, however deep that is, and
-/// once.
+/// Lines about the user's files, each reported once, from wherever the code notices it.
 public enum Notice {
-  /// Lines about one subject that are reported as they are noticed.
+  /// The maximum number of lines about one subject that are reported as they are noticed.
   private static let mostTold = 10
 
   private static let told = Mutex<Set<Name>>([])
-  /// Lines about one subject, by their hashes: there may be as many as a store has items.
+  /// The lines about one subject, kept as hashes because there may be as many as a store has items.
   private struct Lines {
     var seen: Set<Int> = []
-    /// Not reported yet, not even in number.
+    /// The number of lines that were neither reported nor counted in a report.
     var untold = 0
   }
   private static let subjects = Mutex<[Name: Lines]>([:])
@@ -19,21 +18,23 @@ public enum Notice {
     try? FileHandle.standardError.write(contentsOf: Data((line.printable + "\n").utf8))
   }
 
-  /// Sets who tells; at first it is standard error.
+  /// Sets the function that reports lines; the default one writes to standard error.
   public static func setTeller(_ tell: @escaping @Sendable (String) -> Void) {
     teller.withLock { $0 = tell }
   }
 
   /// Reports a line once.
-  /// - Parameter subject: of several lines about one subject only the first is reported; by default
-  ///   it is the line.
+  /// - Parameter subject: only the first of several lines about one subject is reported; the
+  ///   default subject is the line itself.
   public static func tell(_ line: String, about subject: String? = nil) {
     guard told.withLock({ $0.insert(Name(subject ?? line)).inserted }) else { return }
     teller.withLock { $0 }(line)
   }
 
-  /// Reports what is odd about one of many items, each line once: the first ones as they are
-  /// noticed, the number of the others by ``tellRest()``.
+  /// Reports a line about one of many items, once.
+  ///
+  /// The first lines of a subject are reported as they are noticed. ``tellRest()`` reports the
+  /// number of the others.
   /// - Parameter subject: what the items have in common, such as `late moments of tvr_train.db`.
   public static func tell(_ line: String, among subject: String) {
     let isTold = subjects.withLock { subjects in
@@ -47,7 +48,7 @@ public enum Notice {
     if isTold { teller.withLock { $0 }(line) }
   }
 
-  /// Reports how many lines of each subject were left out so far.
+  /// Reports how many lines of each subject were left out since the last call.
   public static func tellRest() {
     let counts = subjects.withLock { subjects in
       defer { for subject in subjects.keys { subjects[subject]?.untold = 0 } }

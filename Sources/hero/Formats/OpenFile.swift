@@ -1,23 +1,24 @@
 import Foundation
 import SystemPackage
 
-/// Whole stretches of an open file, by swift-system's `FileDescriptor`: a signal or a transfer of
-/// fewer bytes does not show.
+/// An open file that reads and writes whole ranges through swift-system's `FileDescriptor`.
+///
+/// It hides signals and partial transfers.
 public struct OpenFile {
   private let descriptor: FileDescriptor
-  /// As errors name it.
+  /// The path in error messages.
   private let path: String
 
   /// - Parameters:
-  ///   - descriptor: stays open.
-  ///   - path: as errors name it.
+  ///   - descriptor: an open file, which this does not close.
+  ///   - path: the path in error messages.
   public init(_ descriptor: Int32, path: String) {
     (self.descriptor, self.path) = (FileDescriptor(rawValue: descriptor), path)
   }
 
-  /// Fills a buffer from a place on.
-  /// - Returns: bytes read, fewer where the file ends.
-  /// - Throws: `DataError` where the system refuses.
+  /// Fills a buffer from an offset of the file on.
+  /// - Returns: the number of bytes read, less than the buffer's size if the file ends.
+  /// - Throws: `DataError` if the system reports an error.
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
     var done = 0
     while done < buffer.count {
@@ -29,17 +30,17 @@ public struct OpenFile {
     return done
   }
 
-  /// Reads once where the file stands, as pipes give it.
-  /// - Returns: bytes read, 0 at the end.
+  /// Reads once at the current position, as much as a pipe gives.
+  /// - Returns: the number of bytes read, 0 at the end.
   func readOnce(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     try told("read") { try descriptor.read(into: buffer) }
   }
 
-  /// Writes all of some bytes.
+  /// Writes all bytes.
   /// - Parameters:
-  ///   - offset: the place; nil for where the file stands.
-  ///   - done: bytes that are written already; counts on, also where the rest fails.
-  /// - Throws: `DataError` where the system refuses.
+  ///   - offset: the offset in the file; nil for the current position.
+  ///   - done: the number of bytes already written, which advances even if the rest fails.
+  /// - Throws: `DataError` if the system reports an error.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil, done: inout Int) throws {
     while done < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
@@ -47,15 +48,15 @@ public struct OpenFile {
         try offset.map { try descriptor.write(toAbsoluteOffset: Int64($0 + done), rest) }
           ?? descriptor.write(rest)
       }
-      // A system that takes nothing would be asked for ever.
+      // Without this check, a system that accepts no bytes would be asked forever.
       guard written > 0 else { throw DataError.system("write", file: path, code: EIO) }
       done += written
     }
   }
 
-  /// Writes all of some bytes.
-  /// - Parameter offset: the place; nil for where the file stands.
-  /// - Throws: `DataError` where the system refuses.
+  /// Writes all bytes.
+  /// - Parameter offset: the offset in the file; nil for the current position.
+  /// - Throws: `DataError` if the system reports an error.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {
     var done = 0
     try write(bytes, at: offset, done: &done)

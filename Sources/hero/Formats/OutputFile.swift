@@ -7,8 +7,8 @@ public enum OutputFile {
   /// - Parameters:
   ///   - overwrites: whether a file of that name may be replaced.
   ///   - cure: what to do about an existing file.
-  /// - Throws: `DataError` where its folder is missing or cannot be written, where something else
-  ///   than a file has its name, or an existing file may not be replaced.
+  /// - Throws: `DataError` if the folder is missing or not writable, if the name belongs to
+  ///   something other than a file, or if an existing file may not be replaced.
   public static func require(
     _ path: String, overwrites: Bool, cure: String = "Give --overwrite to replace it, or another name"
   ) throws {
@@ -33,7 +33,7 @@ public enum OutputFile {
     guard overwrites else { throw DataError("exists already", file: path, cure: cure) }
   }
 
-  /// Whether two paths name one file, by other folders or links on the way to it as well.
+  /// Returns whether two paths name one file, even through different folders or links.
   public static func isSame(_ path: String, _ other: String) -> Bool {
     func identity(_ path: String) -> [String] {
       var status = stat()
@@ -44,13 +44,15 @@ public enum OutputFile {
     return identity(path) == identity(other)
   }
 
-  /// Writes a file beside those that have its name already: as `NAME.2.json`, `NAME.3.json`, …
-  /// where `NAME.json` has other content.
+  /// Writes a file under the first free name of `NAME.json`, `NAME.2.json`, `NAME.3.json` and so
+  /// on.
+  ///
+  /// If an earlier file has the same content, only the earlier one stays.
   ///
   /// - Parameters:
   ///   - path: `NAME.json`.
-  ///   - write: writes the whole file at a path.
-  /// - Returns: the file with the content, which may have been there.
+  ///   - write: writes the whole file to the given path.
+  /// - Returns: the path of the file with the content.
   public static func writeBeside(_ path: String, _ write: (String) throws -> Void) throws -> String {
     let files = FileManager.default
     let ending = (path as NSString).pathExtension
@@ -69,14 +71,14 @@ public enum OutputFile {
   }
 }
 
-/// Folders that were made for a piece of work, and go again where it comes to nothing.
+/// The folders made for a piece of work, which can be removed if the work fails.
 public struct MadeFolders {
   private var made: [String] = []
 
-  /// No folder yet.
+  /// Creates a record without folders.
   public init() {}
 
-  /// Makes a folder and those around it, where they are not there.
+  /// Makes a folder and its missing parents.
   public mutating func make(_ path: String) throws {
     if FileManager.default.isFolder(path) { return }
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
@@ -90,7 +92,7 @@ public struct MadeFolders {
       cure: "Give the name of a folder, or of one that is not there yet")
   }
 
-  /// Removes those that are still empty.
+  /// Removes the made folders that are still empty.
   public mutating func remove() {
     for path in made.reversed() { rmdir(path) }
     made = []

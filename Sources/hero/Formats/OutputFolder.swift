@@ -2,21 +2,21 @@ import Foundation
 
 /// A folder that appears under its name only when it is complete.
 ///
-/// It is filled as `NAME.partial` and renamed by `commit`; one let go without `commit` is removed,
-/// with the folders that were made around it. What a killed run left as `NAME.partial` is cleared
-/// by the next one, but never what another program made or a running one still fills.
+/// It is filled as `NAME.partial`, and `commit` renames it. A folder released without `commit` is
+/// removed, along with the parent folders made for it. The next run clears a `NAME.partial` that a
+/// killed run left. It never clears one that another program made or that a running one still
+/// fills.
 public final class OutputFolder {
-  /// The name that the folder will have.
+  /// The path of the finished folder.
   public let path: String
-  /// Where it is filled until then.
+  /// The path of the folder while it is filled.
   public let partial: String
   private var mark: Int32
   private var around = MadeFolders()
 
   private static let markName = ".hero-partial"
 
-  /// Begins the folder `path`. Throws if there is something of that name that is not an empty
-  /// folder.
+  /// Begins the folder `path`; throws if anything but an empty folder has that name.
   public init(path: String) throws {
     let name = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = name
@@ -37,7 +37,7 @@ public final class OutputFolder {
     let mark = open(markPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard mark >= 0 else { throw DataError.system("write", file: partial) }
     guard FileLock.take(mark) != .isTaken else {
-      // Of an object without its mark nothing is let go: the folder belongs to the other run.
+      // `deinit` does not run here, as `mark` is not set: the folder belongs to the other run.
       close(mark)
       throw DataError(
         "another run is writing it", file: partial, cure: "Wait until it ends, or write elsewhere")
@@ -51,27 +51,27 @@ public final class OutputFolder {
 
   deinit { discard() }
 
-  /// The path of `name` inside the folder while it is filled.
+  /// Returns the path of `name` inside the folder while it is filled.
   public func file(_ name: String) -> String { partial + "/" + name }
 
-  /// Makes the folder `name` inside, if it is not there yet; its path.
+  /// Makes the folder `name` inside, if it is missing, and returns its path.
   public func folder(_ name: String) throws -> String {
     let path = file(name)
     try Self.make(path)
     return path
   }
 
-  /// Makes a folder and those around it, where they are not there.
+  /// Makes a folder and its missing parents.
   public static func make(_ path: String) throws {
     try DataError.refuseAddress(path)
     var folders = MadeFolders()
     try folders.make(path)
   }
 
-  /// Brings everything to the disk and gives the folder its name.
+  /// Flushes everything to disk and gives the folder its name.
   ///
-  /// `synchronizing: false` leaves the first to the system, for thousands of small files that can
-  /// be made again. After a power cut the folder may then exist without all of its content.
+  /// `synchronizing: false` leaves flushing files to the system, for thousands of small files that
+  /// can be made again. After a power cut the folder may then exist without all of its content.
   public func commit(synchronizing: Bool = true) throws {
     guard mark >= 0 else { throw DataError("the folder is finished already", file: path) }
     try Self.refuseExisting(path)
@@ -79,7 +79,7 @@ public final class OutputFolder {
       for case let name as String in names { Self.synchronize(partial + "/" + name) }
     }
     Self.synchronize(partial)
-    // The mark goes last: a process killed before that leaves what the next one knows as its own.
+    // Remove the mark last: by it the next run recognizes the folder of a killed process.
     guard rename(partial, path) == 0 else { throw DataError.system("name the finished folder", file: path) }
     unlink(path + "/" + Self.markName)
     Self.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
@@ -102,7 +102,7 @@ public final class OutputFolder {
     }
   }
 
-  /// Brings a file or a folder's list of names to the disk, where the file system can.
+  /// Flushes a file or a folder's list of names to disk, if the file system can.
   public static func synchronize(_ path: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

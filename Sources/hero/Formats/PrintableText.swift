@@ -1,8 +1,8 @@
 extension StringProtocol {
-  /// The text as a terminal may show it. Names of files and words of subtitles come from strangers.
-  /// Control characters could move the cursor, change the title or hide what is printed. They and
-  /// marks that turn the direction of writing become `\u{1B}` and the like. Line feeds and tabs
-  /// stay.
+  /// The text with control characters and direction marks escaped, as `\u{1B}` and the like.
+  ///
+  /// Names of files and words of subtitles come from strangers. Their control characters could move
+  /// the cursor, change the window's title or hide output. Line feeds and tabs stay.
   public var printable: String {
     guard unicodeScalars.contains(where: Self.isHidden) else { return String(self) }
     var text = ""
@@ -27,7 +27,7 @@ extension StringProtocol {
 }
 
 extension Array where Element == String {
-  /// The first `most` of names, and how many more there are: `a, b and 3 more`.
+  /// Returns the first `most` names and the number of the others: `a, b and 3 more`.
   public func listed(_ most: Int) -> String {
     prefix(most).joined(separator: ", ") + (count > most ? " and \(count - most) more" : "")
   }

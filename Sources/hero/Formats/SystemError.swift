@@ -1,7 +1,7 @@
 import Foundation
 
 extension DataError {
-  /// The operating system's complaint about `file`, with a cure for the usual ones.
+  /// Returns the operating system's error about `file`, with a cure for the usual ones.
   public static func system(_ action: String, file: String, code: Int32 = errno) -> DataError {
     let cure: String? =
       switch code {
@@ -21,7 +21,7 @@ extension DataError {
 }
 
 extension DataError {
-  /// What to do about a path where nothing is.
+  /// Returns what to do about a path that does not exist.
   public static func missingCure(_ path: String) -> String {
     if let cure = addressCure(path) { return cure }
     if path.hasPrefix("~") || path.contains("$") {
@@ -34,8 +34,7 @@ extension DataError {
       : "Check the path, which is taken from \(folder) on"
   }
 
-  /// What to do about the address of something elsewhere (`s3://…`, `https://…`) or with its kind
-  /// before a path (`file:///…`); nil for a path.
+  /// Returns what to do about a URL in place of a path (`s3://…`, `file:///…`); nil for a path.
   private static func addressCure(_ path: String) -> String? {
     guard let address = path.firstMatch(of: /^([A-Za-z][A-Za-z0-9+.-]*):\/\//) else { return nil }
     return address.1.lowercased() == "file"
@@ -43,7 +42,7 @@ extension DataError {
       : "Only files of this machine are read and written: copy or mount what is there, and give its path here"
   }
 
-  /// Refuses an address as the name of something to be written, which a folder `s3:` would become.
+  /// Rejects a URL as an output path, because it would become a folder such as `s3:`.
   /// - Throws: `DataError`.
   public static func refuseAddress(_ path: String) throws {
     if let cure = addressCure(path) { throw DataError("is an address, not a path", file: path, cure: cure) }
@@ -51,7 +50,7 @@ extension DataError {
 }
 
 extension FileManager {
-  /// Whether there is a folder of this path.
+  /// Returns whether there is a folder at this path.
   public func isFolder(_ path: String) -> Bool {
     var isFolder: ObjCBool = false
     return fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue

@@ -1,15 +1,15 @@
 import Foundation
 
-/// Text files of people, whatever program wrote them: UTF-8 or UTF-16, with a byte order mark or
-/// without, also packed by gzip.
+/// Text files from any program: UTF-8 or UTF-16, with or without a byte order mark, also in gzip.
 public enum TextFile {
-  /// A line may have so many bytes: a row with an hour's subtitles word by word has some megabytes.
+  /// The maximum length of a line in bytes: one with an hour's subtitles word by word has
+  /// megabytes.
   public static let longestLine = 256 << 20
-  /// A file that is read as a whole may have so many bytes.
+  /// The maximum size in bytes of a file that is read as a whole.
   public static let mostBytes = 2 << 30
 
-  /// Everything in the file, as UTF-8 without a mark.
-  /// - Parameter limit: refuse a file with more bytes.
+  /// Reads the whole file as UTF-8 without a byte order mark.
+  /// - Parameter limit: the maximum size in bytes; a larger file throws.
   /// - Throws: `DataError` for a file that is missing, too long, packed or encoded in another way,
   ///   or not text.
   public static func read(path: String, limit: Int = mostBytes) throws -> [UInt8] {
@@ -25,18 +25,18 @@ public enum TextFile {
 
   /// Calls `body` with every line as UTF-8, without its end; the bytes are valid only inside it.
   ///
-  /// Lines end with a line feed, before which a carriage return stays; in a file that has none,
-  /// with a carriage return. The file is read in pieces, so memory grows with the longest line
-  /// only.
-  /// - Throws: `DataError` as `read`, and for a line that is too long; what `body` throws.
+  /// Lines end with a line feed, and a carriage return before it stays. In a file without line
+  /// feeds, they end with a carriage return. The file is read in pieces, so memory grows only with
+  /// the longest line.
+  /// - Throws: `DataError` as `read` does and for a line that is too long; what `body` throws.
   public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let source = try TextSource(path: path)
     try FileBytes.forEachLine(
       path: path, longest: longestLine, reading: { try source.append(to: &$0) }, body)
   }
 
-  /// Refuses what cannot be read twice, such as a pipe: a first reading finds the form.
-  /// - Throws: `DataError` for a path that is no plain file.
+  /// Rejects what cannot be read twice, such as a pipe, because a first pass finds the format.
+  /// - Throws: `DataError` for a path that is not a plain file.
   public static func requirePlain(_ path: String) throws {
     var status = stat()
     guard stat(path, &status) == 0 else { throw DataError.system("open", file: path) }
@@ -48,24 +48,25 @@ public enum TextFile {
   }
 }
 
-/// The bytes of a text file piece by piece, as UTF-8.
+/// A source of a text file's bytes as UTF-8, piece by piece.
 private final class TextSource {
   private enum Encoding { case utf8, utf16(bigEndian: Bool) }
 
-  /// Bytes of the file, as far as the system knows.
+  /// The size of the file in bytes, 0 if it is not a plain file.
   let size: Int
   private let path: String
   private let descriptor: Int32
   private let packed: Gzip.Reader?
   private var encoding = Encoding.utf8
-  /// What was read to tell the encoding by.
+  /// The bytes that were read to detect the encoding.
   private var head: [UInt8] = []
-  /// Bytes of UTF-16 that wait for the rest of their character, and how many were read before them.
+  /// The UTF-16 bytes that wait for the rest of their character, and the number of bytes before
+  /// them.
   private var waiting: [UInt8] = []
   private var read = 0
 
   private static let piece = 1 << 20
-  /// Bytes that tell what a file is, if it has so many.
+  /// The number of bytes that suffice to detect a file's kind and encoding.
   private static let headLength = 64
 
   init(path: String) throws {
@@ -100,7 +101,7 @@ private final class TextSource {
 
   deinit { close(descriptor) }
 
-  /// How a file that begins so is encoded, and the beginning without its mark.
+  /// Detects the encoding from a file's first bytes, and returns them without a byte order mark.
   private static func encoding(of head: [UInt8], path: String) throws -> (Encoding, [UInt8]) {
     if let kind = FileKind(head: head, named: path) { throw DataError("no text", file: path).naming(kind) }
     if head.starts(with: [0xEF, 0xBB, 0xBF]) { return (.utf8, Array(head.dropFirst(3))) }
@@ -114,7 +115,7 @@ private final class TextSource {
     throw DataError("holds zero bytes and is no text", file: path, cure: "Give the text file that is meant")
   }
 
-  /// Reads a piece; the number of bytes got, 0 at the end.
+  /// Reads a piece and returns the number of bytes added, 0 at the end.
   func append(to bytes: inout [UInt8]) throws -> Int {
     guard case .utf16(let bigEndian) = encoding else { return try raw(&bytes) }
     let before = bytes.count
@@ -126,7 +127,7 @@ private final class TextSource {
     return bytes.count - before
   }
 
-  /// Reads a piece as it is in the file.
+  /// Reads a piece in the file's own encoding.
   private func raw(_ bytes: inout [UInt8]) throws -> Int {
     guard head.isEmpty else {
       defer { head = [] }
@@ -137,7 +138,7 @@ private final class TextSource {
     return try FileBytes.append(upTo: Self.piece, from: descriptor, path: path, to: &bytes)
   }
 
-  /// Appends what waits as UTF-8, but for a character whose end is still to come.
+  /// Appends the waiting bytes as UTF-8, except a character whose end is still missing.
   private func transcode(bigEndian: Bool, atEnd: Bool, to bytes: inout [UInt8]) throws {
     func unit(_ place: Int) -> UInt16 {
       let (a, b) = (UInt16(waiting[place]), UInt16(waiting[place + 1]))

@@ -1,10 +1,10 @@
 import Foundation
 
-/// A stretch of a video.
+/// A span of time in a video.
 public struct TimeSpan: Equatable, Sendable {
-  /// Seconds from the video's start.
+  /// The start in seconds from the video's start.
   public var start: Double
-  /// Seconds from the video's start.
+  /// The end in seconds from the video's start.
   public var end: Double
 
   /// - Parameters:
@@ -15,26 +15,27 @@ public struct TimeSpan: Equatable, Sendable {
     self.end = end
   }
 
-  /// Whether a number can be a time in a video: finite, and small enough to be counted in frames.
+  /// Returns whether a number can be a time in a video: finite, and small enough to count in
+  /// frames.
   public static func isTime(_ seconds: Double) -> Bool { seconds.magnitude < 1e9 }
 
-  /// The span that two times are, the start first and neither negative, or nil.
+  /// Reads a span from a list of its start and end; nil unless 0 ≤ start ≤ end.
   public init?(_ field: MessagePack?) { self.init(field?.array?.map(\.double)) }
 
-  /// The span that two times are, the start first and neither negative, or nil.
+  /// Reads a span from a list of its start and end; nil unless 0 ≤ start ≤ end.
   public init?(_ field: JSON?) { self.init(field?.array?.map(\.double)) }
 
-  /// Bytes of a text that says a span, at most.
+  /// The maximum length in bytes of a text that states a span.
   private static let longestText = 200
 
-  /// The span of a text "start-end"; nil if it does not parse, as "nan-nan" does not.
+  /// Parses a span from a text "start-end"; nil if it is malformed, as "nan-nan" is.
   public init?(_ text: String) {
     guard text.utf8.count <= Self.longestText else { return nil }
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     self.init(parts.map { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
   }
 
-  /// Whether a text means an unmarked span: empty, or "nan-nan" as in TVQA.
+  /// Returns whether a text means an unmarked span: empty, or "nan-nan" as in TVQA.
   public static func isUnmarked(_ text: String) -> Bool {
     text.utf8.count <= longestText
       && text.split(separator: "-").allSatisfy {

@@ -1,24 +1,24 @@
 import Engine
 import Foundation
 
-/// How captions are searched for; the reference's keys stand beside each.
+/// Settings of the search for captions, with the reference's keys.
 public struct DecodingOptions: Equatable, Sendable {
-  /// `max_gen_step`: words at most.
+  /// The most words of a caption: `max_gen_step`.
   public var maximumSteps = 30
-  /// 1 is greedy, the reference's way.
+  /// The number of beams; 1 is greedy search, as in the reference.
   public var beams = 1
-  /// Beams rank by log probability / lengthᵖ, p being this.
+  /// The exponent p: beams rank by log probability / lengthᵖ.
   public var lengthPenalty: Float = 1
 
-  /// Greedy search with the defaults above.
+  /// Makes a greedy search with the defaults above.
   public init() {}
 }
 
-/// The words that captions begin and end with.
+/// The tokens that begin and end a caption.
 public struct CaptionBounds: Equatable, Sendable {
-  /// `BOS`, the first input.
+  /// The id of `BOS`, the first input.
   public var beginning: Int32
-  /// `EOS`, after which a caption is complete.
+  /// The id of `EOS`, which completes a caption.
   public var end: Int32
 
   /// - Parameters:
@@ -31,9 +31,9 @@ public struct CaptionBounds: Equatable, Sendable {
 }
 
 extension CaptionModel {
-  /// The caption of each clip: ids without `BOS` and `EOS`.
+  /// Writes the caption of each clip, as ids without `BOS` and `EOS`.
   /// - Parameters:
-  ///   - memory, clips: from `memory`, and its clips.
+  ///   - memory, clips: the result of `memory`, and its clips.
   ///   - bounds: the tokenizer's `BOS` and `EOS`.
   public func decode(
     _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, _ options: DecodingOptions
@@ -43,16 +43,17 @@ extension CaptionModel {
   }
 }
 
-/// Captions by one model, or by several whose scores of every next word are averaged (VALUE's
-/// two-stream evaluation).
+/// A writer of captions by one model or several.
+///
+/// Several average their scores of every next word (VALUE's two-stream evaluation).
 public struct CaptionWriter {
-  /// A model with the clips as it encodes them.
+  /// A model and the clips as it encodes them.
   public struct Stream {
     let model: CaptionModel
     let memory: Tensor
     let clips: Segments
 
-    /// - Parameter memory: from `CaptionModel.memory`.
+    /// - Parameter memory: the result of `CaptionModel.memory`.
     public init(model: CaptionModel, memory: Tensor, clips: Segments) {
       (self.model, self.memory, self.clips) = (model, memory, clips)
     }
@@ -60,7 +61,7 @@ public struct CaptionWriter {
 
   private let streams: [Stream]
 
-  /// - Precondition: the streams have the same clips and words.
+  /// - Precondition: The streams have the same number of clips and of words.
   public init(_ streams: [Stream]) {
     precondition(
       streams.allSatisfy {
@@ -72,7 +73,7 @@ public struct CaptionWriter {
   private var count: Int { streams[0].clips.count }
   private var vocabulary: Int { streams[0].model.vocabulary }
 
-  /// The caption of each clip: ids without `BOS` and `EOS`.
+  /// Writes the caption of each clip, as ids without `BOS` and `EOS`.
   public func decode(_ tape: Tape, _ bounds: CaptionBounds, _ options: DecodingOptions) -> [[Int32]] {
     let longest = streams.map(\.model.decoder.maximumLength).min() ?? 0
     let steps = min(options.maximumSteps, longest)
@@ -82,11 +83,11 @@ public struct CaptionWriter {
       ? searchBeams(tape, progress, bounds, options) : decodeGreedily(tape, progress, bounds)
   }
 
-  /// How far the captions are, as every stream's decoder keeps it.
+  /// The state of the captions in every stream's decoder.
   private final class Progress {
     let decoders: [(decoder: CaptionDecoder, cache: CaptionDecoder.Cache)]
     let steps: Int
-    /// Words that each caption has.
+    /// The number of words of each caption so far.
     private(set) var length = 0
     private(set) var places: CaptionPlaces
 
@@ -104,15 +105,16 @@ public struct CaptionWriter {
         captions: streams[0].clips.count, capacity: capacity, length: 0, on: tape.backend)
     }
 
-    /// Scores of every caption's next word, the mean of all streams': [captions, vocabulary rounded
-    /// up to 8]. Until `advance` the captions stay as long as they are.
+    /// Scores every caption's next word, the streams' mean: [captions, vocabulary rounded up to 8].
+    ///
+    /// The captions keep their length until `advance`.
     func step(_ tape: Tape, last: Indices) -> Tensor {
       let scores = decoders.map { $0.decoder.step(tape, $0.cache, at: places, last: last) }
       guard scores.count > 1 else { return scores[0] }
       return tape.scale(tape.gatherSum(scores.map { ($0, nil) }), by: 1 / Float(scores.count))
     }
 
-    /// The host's part of going on by a word; `AppendNumbers` is the device's.
+    /// Advances the host's state by a word; `AppendNumbers` advances the device's.
     func advance() {
       precondition(length < steps)
       length += 1
@@ -126,9 +128,10 @@ public struct CaptionWriter {
     }
   }
 
-  /// The best word at each step, which the device hands on to the next itself: a step is the same
-  /// work on the same memory every time. The host reads the words of several steps at once;
-  /// captions that have ended by then leave the batch.
+  /// Takes the best word at each step.
+  ///
+  /// The device passes each word to the next step, so every step does the same work on the same
+  /// memory. The host reads several steps' words at once. Ended captions then leave the batch.
   private func decodeGreedily(_ tape: Tape, _ progress: Progress, _ bounds: CaptionBounds) -> [[Int32]] {
     let (backend, steps) = (tape.backend, progress.steps)
     var captions = [[Int32]](repeating: [], count: count)
@@ -174,7 +177,7 @@ public struct CaptionWriter {
     var logProbability: Float
     var hasEnded = false
 
-    /// Its end counts as a word, where it has one.
+    /// Returns log probability / lengthᵖ; an end counts as a word.
     func score(_ penalty: Float) -> Float {
       logProbability / pow(Float(words.count + (hasEnded ? 1 : 0)), penalty)
     }
@@ -212,7 +215,7 @@ public struct CaptionWriter {
       var survivors: [Hypothesis] = []
       for clip in 0..<count {
         let ranked = candidates[clip].sorted { $0.hypothesis.logProbability > $1.hypothesis.logProbability }
-        // An ended caption that no open one can reach any more closes its clip.
+        // A clip closes once no open caption can beat its best ended one.
         let bar = finished[clip].map { $0.score(options.lengthPenalty) }.max() ?? -.infinity
         for candidate in ranked.prefix(options.beams) {
           var longest = candidate.hypothesis
@@ -233,7 +236,7 @@ public struct CaptionWriter {
     }
   }
 
-  /// The `count` most probable words with their log probabilities, best first.
+  /// Returns the `count` most probable words with their log probabilities, the best first.
   private func topLogProbabilities(_ scores: ArraySlice<Float>, _ count: Int) -> [(Int32, Float)] {
     var top: [(place: Int, score: Float)] = []
     for place in scores.indices where top.count < count || scores[place] > top[top.count - 1].score {

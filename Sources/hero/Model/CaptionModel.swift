@@ -1,13 +1,14 @@
 import Engine
 
-/// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over
-/// a clip's encoded frames.
+/// The captioner (Docs/Computation.md §2 "Captioner"): a decoder over a clip's encoded frames.
+///
+/// The reference's `HeroForTvc`.
 public final class CaptionModel: HeroModel {
-  /// Parameters, configuration and video encoder.
+  /// The parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   let decoder: CaptionDecoder
 
-  /// - Precondition: the configuration has a decoder.
+  /// - Precondition: The configuration has a decoder.
   public init(sharing trunk: ModelTrunk) {
     guard let decoder = trunk.configuration.decoder else { preconditionFailure("no decoder configured") }
     self.trunk = trunk
@@ -15,20 +16,21 @@ public final class CaptionModel: HeroModel {
     self.decoder = CaptionDecoder(trunk.scope, decoder, words: cross.words, head: cross.head)
   }
 
-  /// Encoded frames of every clip, one clip after the other: [Σ clip frames, width].
+  /// Encodes the frames of every clip, one clip after the other: [Σ clip frames, width].
   public func memory(_ tape: Tape, _ input: ClipInput) -> Tensor {
     tape.gather(videoEncoder(tape, input.videos), input.rows)
   }
 
-  /// Scores of every next word, while the right captions are fed in.
-  /// - Returns: [Σ caption tokens, vocabulary rounded up to 8]
+  /// Scores every next word, with the right captions as input.
+  /// - Returns: [Σ caption tokens, vocabulary rounded up to 8].
   public func scores(_ tape: Tape, _ input: CaptionInput) -> Tensor {
     decoder(tape, input, memory: memory(tape, input.clips))
   }
 }
 
-/// Causal self-attention, attention to the memory, feed-forward; post-norm. Names as the reference
-/// spells them.
+/// A decoder of causal self-attention, attention to the memory and feed-forward layers, post-norm.
+///
+/// The parameters have the reference's names.
 final class CaptionDecoder {
   private struct Layer {
     let own: AttentionBlock
@@ -48,7 +50,7 @@ final class CaptionDecoder {
   private let layers: [Layer]
   private let head: LanguageModelHead
   private let width: Int
-  /// Tokens a caption can have.
+  /// The most tokens of a caption.
   let maximumLength: Int
 
   init(_ scope: ParameterScope, _ config: TransformerConfiguration, words: Embedding, head: LanguageModelHead)
@@ -63,7 +65,7 @@ final class CaptionDecoder {
     layers = (0..<config.layers).map { Layer(scope["decoder"]["layer"][$0], config) }
   }
 
-  /// Whole captions at once.
+  /// Scores whole captions at once.
   func callAsFunction(_ tape: Tape, _ input: CaptionInput, memory: Tensor) -> Tensor {
     let (segments, clips) = (input.captions, input.clips.clips.rowRanges)
     var x = embed(tape, tokens: input.tokens, positions: input.places)
@@ -79,12 +81,11 @@ final class CaptionDecoder {
     norm(tape, tape.gatherSum([(words.weight.tensor, tokens), (positions.weight.tensor, rows)]))
   }
 
-  /// What decoding word by word keeps: each layer's keys and values of the memory and of the words
-  /// so far.
+  /// The cache of word-by-word decoding: each layer's keys and values of memory and words.
   final class Cache {
     fileprivate let memory: [Tensor]
     fileprivate var own: [Tensor]
-    /// The memory rows of each sequence that is being decoded.
+    /// The memory rows of each sequence in decoding.
     fileprivate var memoryRanges: RowRanges
 
     fileprivate init(memory: [Tensor], own: [Tensor], memoryRanges: RowRanges) {
@@ -95,7 +96,7 @@ final class CaptionDecoder {
   }
 
   /// - Parameters:
-  ///   - memoryRanges: rows of `memory` for each sequence to decode; several may share one clip.
+  ///   - memoryRanges: the rows of `memory` of each sequence; several sequences may share a clip.
   ///   - capacity: the most words to decode.
   func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: RowRanges, capacity: Int) -> Cache {
     let backend = tape.backend
@@ -107,8 +108,8 @@ final class CaptionDecoder {
       memory: layers.map { $0.cross.project(tape, memory) }, own: own, memoryRanges: memoryRanges)
   }
 
-  /// One more word for every sequence: its scores [sequences, vocabulary rounded up to 8].
-  /// - Parameter last: the word that each sequence had last.
+  /// Decodes one word of every sequence: scores of [sequences, vocabulary rounded up to 8].
+  /// - Parameter last: the last word of each sequence.
   func step(_ tape: Tape, _ cache: Cache, at places: CaptionPlaces, last: Indices) -> Tensor {
     precondition(last.count == cache.memoryRanges.count)
     var x = embed(tape, tokens: last, positions: places.positions)
@@ -121,27 +122,26 @@ final class CaptionDecoder {
     return head(tape, x)
   }
 
-  /// Continues with some of the sequences (a beam's survivors, the unfinished ones), in the given
-  /// order.
-  /// - Parameter rows: their rows of the cache, −1 for those that have no word yet.
+  /// Continues with some sequences (a beam's survivors, the unfinished ones) in the given order.
+  /// - Parameter rows: their rows of the cache; −1 where there is no word yet.
   func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int], rows: Indices) {
     cache.own = cache.own.map { tape.gather($0, rows) }
     cache.memoryRanges = RowRanges(sequences.map { cache.memoryRanges[$0] }, on: tape.backend)
   }
 }
 
-/// Where captions are at that are decoded word by word. The device itself goes from word to word.
+/// The places of captions decoded word by word; the device itself advances them.
 struct CaptionPlaces {
-  /// The row of a cache, or of a list of words, that the next word of each caption has.
+  /// The row of a cache, or of a list of words, for the next word of each caption.
   let rows: Indices
-  /// How many words each caption has.
+  /// The number of words of each caption.
   let positions: Indices
-  /// A row for each caption.
+  /// One row for each caption.
   let segments: Segments
 
   /// - Parameters:
-  ///   - capacity: rows that each caption has of a cache.
-  ///   - length: how many words the captions have.
+  ///   - capacity: the number of each caption's rows in a cache.
+  ///   - length: the number of words that the captions have.
   init(captions: Int, capacity: Int, length: Int, on backend: any Backend) {
     func numbers(_ values: [Int32]) -> Indices {
       let numbers = backend.makeIndices(count: values.count)

@@ -1,31 +1,29 @@
 import Engine
 import Formats
 
-/// Named arrays of a checkpoint, read one at a time: a HERO's, in whole or in part, or a RoBERTa's.
+/// The named arrays of a checkpoint (a HERO, whole or in part, or a RoBERTa), read one at a time.
 public final class Checkpoint {
-  /// As the user named it.
+  /// The path as the user gave it.
   public let path: String
-  /// By the model's own names, in the file's order, without what an optimizer may have put beside
-  /// the model.
+  /// The names as the model spells them, in the file's order, without an optimizer's arrays.
   public let names: [String]
-  /// What a user should know of how the file was read, a line each.
+  /// What a user should know of how the file was read, one line each.
   public let notes: [String]
   private let file: WeightFile
-  /// The file's name of an array that is called otherwise here.
+  /// The file's spelling of each name that it spells differently.
   private let spellings: [String: String]
 
   static let words = "embeddings.word_embeddings.weight"
 
-  /// Opens a file of weights, or the folder of a model, in any format of `WeightFile`, whatever it
-  /// is called.
+  /// Opens a file of weights, or a model's folder, in any format of `WeightFile`.
   ///
-  /// - Throws: `DataError` where it is none, is cut short, or asks for anything but data.
+  /// The name of the file does not matter.
+  /// - Throws: `DataError` if it is no such file, is truncated, or holds anything but data.
   public init(path: String) throws {
     self.path = path
     file = try WeightFile(path: path, start: Self.start)
     notes = file.notes
-    // TensorFlow's names of what scales and shifts a layer norm, in checkpoints that were made from
-    // its own.
+    // Checkpoints converted from TensorFlow keep its names of a layer norm's scale and shift.
     var spellings: [String: String] = [:]
     names = file.names.map { [file] name in
       var own = name
@@ -38,7 +36,7 @@ public final class Checkpoint {
     self.spellings = spellings
   }
 
-  /// Where a HERO's own names begin, or a RoBERTa's.
+  /// Returns where the names of a HERO or a RoBERTa begin in an array's name.
   private static func start(of name: String) -> Int? {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     var place = 0
@@ -51,54 +49,55 @@ public final class Checkpoint {
     return (before.hasSuffix("roberta.") ? before.dropLast("roberta.".count) : before).utf8.count
   }
 
-  /// Compares the file with the hash that it was written with, if it has one. Whoever takes weights
-  /// from it does so first; whoever only looks at shapes need not read hundreds of megabytes.
-  /// - Throws: `DataError` where they differ.
+  /// Compares the file with its stored hash, if it has one.
+  ///
+  /// Call it before taking weights. Reading shapes alone does not need it, and saves reading
+  /// hundreds of megabytes.
+  /// - Throws: `DataError` if they differ.
   public func verify() throws { try file.verify() }
 
-  /// The array of this name; nil if there is none.
+  /// Reads the array of this name; nil if there is none.
   ///
-  /// - Throws: `DataError` naming the parameter where the array is damaged, of a type that is not
-  ///   read, or not finite.
+  /// - Throws: `DataError` naming the parameter if the array is damaged, not finite, or of an
+  ///   unsupported type.
   public func array(_ name: String) throws -> NDArray? { try file.array(spellings[name] ?? name) }
 
-  /// The shape of the array of this name; nil if there is none, or none of a type that is read.
+  /// Returns the shape of the array of this name; nil if there is none of a supported type.
   public func shape(_ name: String) throws -> [Int]? { try file.shape(spellings[name] ?? name) }
 
-  /// Width of the frames' features that the checkpoint's model reads; nil if it has no such
-  /// parameter.
+  /// Returns the feature width that the checkpoint's model reads; nil if it has no such parameter.
   public func featureWidth() throws -> Int? {
     try shape("v_encoder.f_encoder.img_embeddings.img_linear.weight")?.last
   }
 
-  /// Positions a frame can have in the checkpoint's model; nil if it has no such parameter.
+  /// Returns the number of frame positions of the checkpoint's model; nil if it has no such
+  /// parameter.
   func framePositions() throws -> Int? {
     try shape("v_encoder.f_encoder.img_embeddings.position_embeddings.weight")?.first
   }
 
-  /// Places that FOM predicts in the checkpoint's model; nil if it has no such parameter.
+  /// Returns the number of places that the checkpoint's FOM head predicts; nil if it has none.
   func frameOrderPlaces() throws -> Int? {
     try shape("v_encoder.fom_output.linear_2.bias")?.first
   }
 }
 
-/// What became of a checkpoint's arrays and a model's parameters.
+/// The outcome of loading a checkpoint into a model.
 public struct LoadReport: Sendable {
-  /// Names of parameters that took the checkpoint's values whole.
+  /// Parameters that took the checkpoint's values in full.
   public var loaded: [String] = []
-  /// Parameters that the checkpoint lacks; they keep what they had.
+  /// Parameters that the checkpoint lacks; they keep their values.
   public var missing: [String] = []
-  /// Arrays that the model has no place for.
+  /// Arrays without a parameter in the model.
   public var unused: [String] = []
-  /// Tables with more or fewer rows than the parameter of their name: the rows that both have were
-  /// taken over.
+  /// Tables whose number of rows differs from the parameter's; the common rows are loaded.
   public var resized: [(name: String, checkpoint: [Int], model: [Int])] = []
-  /// Arrays of another shape than the parameter of their name, which keeps what it had.
+  /// Arrays whose shape differs from the parameter's, which keeps its values.
   public var mismatched: [(name: String, checkpoint: [Int], model: [Int])] = []
-  /// What a user should know of it, a line each.
+  /// What a user should know of the loading, one line each.
   public var notes: [String] = []
 
-  /// Nothing loaded yet.
+  /// Makes an empty report.
   public init() {}
 }
 
@@ -111,17 +110,16 @@ extension LoadReport {
 }
 
 extension ParameterStore {
-  /// Takes over every array whose name and shape a parameter has.
+  /// Loads every array whose name and shape match a parameter.
   ///
-  /// Rows that pad the vocabulary may be absent on either side. Buffers of the reference that mean
-  /// nothing (`pad`, `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word
-  /// embedding are passed over.
-  /// - Parameter tolerant: take what fits: of tables of positions the rows that both have, of other
-  ///   arrays that do not fit nothing. Otherwise a shape that does not fit is an error, and a head
-  ///   may have the name of the like one of another task (VALUE calls VIOLIN's as TVQA's is
-  ///   called).
-  /// - Throws: `DataError` naming the parameter and both shapes, or what is no finite number, and
-  ///   for a file that is not as it was written.
+  /// Rows that pad the vocabulary may be absent on either side. The reference's unused buffers
+  /// (`pad`, `tri_mask`, `one_hot`, `vocab_padded`) are skipped, and so is the second name of the
+  /// tied word embedding.
+  /// - Parameter tolerant: true loads what fits: the common rows of tables of positions, and
+  ///   nothing of other arrays that do not fit. If false, a shape that does not fit is an error,
+  ///   and a head may have the name of another task's equal head (VALUE's VIOLIN has TVQA's).
+  /// - Throws: `DataError` naming the parameter and both shapes, or a value that is not finite;
+  ///   also for a file that does not match its hash.
   public func load(_ checkpoint: Checkpoint, tolerant: Bool = false) throws -> LoadReport {
     try checkpoint.verify()
     var report = LoadReport()
@@ -141,8 +139,7 @@ extension ParameterStore {
     return report
   }
 
-  /// Weights with more layers are those of another model, whose answers these layers would not
-  /// give.
+  /// Refuses weights with more layers: they belong to another model, with other answers.
   private func refuseFurtherLayers(_ unused: [String], file: String) throws {
     for name in unused {
       guard let mark = name.firstRange(of: ".layer."),
@@ -160,8 +157,9 @@ extension ParameterStore {
     }
   }
 
-  /// The heads of answers and statements are alike: where the checkpoint lacks ours and has the
-  /// other, its beginning and ours.
+  /// Returns the prefix of the checkpoint's head and of ours, where they are of different tasks.
+  ///
+  /// The heads of answers and of statements have the same form.
   private func otherHead(in checkpoint: Checkpoint) -> (theirs: String, ours: String)? {
     let names = Set(checkpoint.names)
     return [("qa_", "violin_"), ("violin_", "qa_")].first { theirs, ours in
@@ -171,12 +169,12 @@ extension ParameterStore {
     }
   }
 
-  /// Overwrites a parameter with an array, or with what fits of it, and notes what became of it.
+  /// Overwrites a parameter with an array, or with its part that fits, and reports the outcome.
   func take(
     _ name: String, of checkpoint: Checkpoint, into parameter: Parameter, tolerant: Bool,
     _ report: inout LoadReport
   ) throws {
-    // What does not fit is not read; what is of no type that is read says so.
+    // An array that does not fit is not read. One of an unsupported type throws here.
     guard let shape = try checkpoint.shape(name) else {
       _ = try checkpoint.array(name)
       return
@@ -189,7 +187,7 @@ extension ParameterStore {
       set(parameter, to: Array(given) + values(of: parameter)[given.count...])
       report.resized.append((parameter.name, shape, parameter.shape))
     } else if shape.contains(0) {
-      // It says so.
+      // This throws and names the empty array.
       _ = try checkpoint.array(name)
     } else if tolerant {
       report.mismatched.append((parameter.name, shape, parameter.shape))
@@ -202,15 +200,14 @@ extension ParameterStore {
     }
   }
 
-  /// Whether it is a table of positions, of which rows as far as both go can be taken.
+  /// Returns whether an array is a table of positions, whose common rows can be loaded.
   private func hasCommonRows(_ shape: [Int], _ parameter: Parameter) -> Bool {
     let tables = ["position_embeddings.weight", "fom_output.linear_2.weight", "fom_output.linear_2.bias"]
     return tables.contains(where: { parameter.name.hasSuffix($0) }) && shape.count == parameter.shape.count
       && !shape.contains(0) && shape.dropFirst() == parameter.shape.dropFirst()
   }
 
-  /// Whether an array is a parameter's, of the same shape or of a vocabulary that is padded
-  /// otherwise.
+  /// Returns whether an array has the parameter's shape, except for the vocabulary's padding.
   private func fits(_ shape: [Int], _ parameter: Parameter) -> Bool {
     if shape == parameter.shape { return true }
     let isPadded = ["word_embeddings.weight", "lm_head.bias"].contains { parameter.name.hasSuffix($0) }
@@ -218,7 +215,7 @@ extension ParameterStore {
     return shape.dropFirst() == parameter.shape.dropFirst() && (rows - 1) / 8 == (wanted - 1) / 8
   }
 
-  /// An array's elements with zeros for the rows that pad the vocabulary, or without such rows.
+  /// Returns an array's elements with zeros for, or without, the rows that pad the vocabulary.
   private func padded(_ values: [Float], to parameter: Parameter) -> [Float] {
     if values.count == parameter.count { return values }
     return values.prefix(parameter.count)
@@ -230,7 +227,7 @@ extension ParameterStore {
       || name.hasSuffix("loss_func.one_hot") || name == "vocab_padded"
   }
 
-  /// Every parameter by its name, in the order of declaration.
+  /// Writes every parameter by its name, in the order of declaration.
   public func save(to path: String, metadata: [String: String] = [:]) throws {
     let list = parameters.map { (name: $0.name, type: ScalarType.float32, shape: $0.shape) }
     try Safetensors.write(path: path, list: list, metadata: metadata) { index in

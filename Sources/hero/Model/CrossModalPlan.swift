@@ -1,36 +1,38 @@
 import Engine
 
-/// Where the rows of packed sequences come from and go to, in a device's memory. Made on a loading
-/// thread.
+/// The sources and destinations of packed sequences' rows, in a device's memory.
+///
+/// Loading threads make it.
 struct CrossModalPlan: Sendable {
-  /// Per frame of a sequence: its position in the sequence, and the type row that all share.
+  /// Per frame of a sequence: its position in the sequence, and the shared type row.
   let framePositions: Indices
   let frameTypes: Indices
-  /// Per token: its id, its position in the text, and the type row.
+  /// Per token: its id, its position in the text, and the shared type row.
   let tokens: Indices
   let tokenPositions: Indices
   let tokenTypes: Indices
-  /// Per row of the packed sequences: the frame (counted over all sequences) or −1; the token or
+  /// Per row of the packed sequences: its frame, counted over all sequences, or −1; its token or
   /// −1.
   let fromFrames: Indices
   let fromTokens: Indices
   let segments: Segments
-  /// The rows whose outputs are wanted: the frames, or each sequence's first token where text is
-  /// read alone; then all words of the queries.
+  /// The rows to output: frames, or each sequence's first token where text is read alone.
+  ///
+  /// All words of the queries follow.
   let outputs: RowSelection
-  /// Per token the row it has.
+  /// Per token: its row.
   let tokenRows: [Int32]
   /// The tokens of each sequence.
   let tokenSegments: Segments
-  /// Per frame of a sequence: which frame of the batch it is.
+  /// Per frame of a sequence: its number in the batch.
   let frameNumbers: [Int]
 
   /// - Parameters:
   ///   - sequences: frames first, then text.
-  ///   - queries: texts that follow the sequences, each a sequence of its own.
-  ///   - textAlone: leaves the frames out.
-  ///   - textPositions: positions the text table has; later tokens share the last that the
-  ///     reference uses (511).
+  ///   - queries: texts that follow the sequences, each as its own sequence.
+  ///   - textAlone: leaves out the frames.
+  ///   - textPositions: the rows of the table of text positions. Later tokens share the last row,
+  ///     at most the reference's 511.
   init(
     _ sequences: [SubtitleSequence], queries: [[Int32]] = [], textAlone: Bool = false,
     textPositions: Int, on backend: any Backend
@@ -45,8 +47,9 @@ struct CrossModalPlan: Sendable {
     return tokens.indices.map { Int32(min($0, last)) }
   }
 
-  /// Sentences by themselves, with RoBERTa's positions: 2, 3 …, and 1 for its padding, which does
-  /// not count. Queries have theirs from 0.
+  /// Makes a plan of sentences alone, with RoBERTa's positions: 2, 3 …, and 1 for padding tokens.
+  ///
+  /// Padding tokens are not counted. The positions of queries begin at 0.
   init(sentences: [[Int32]], queries: [[Int32]], textPositions: Int, on backend: any Backend) {
     let texts = sentences.map { SubtitleSequence(frames: [], tokens: $0) }
     let robertas = { (tokens: [Int32]) -> [Int32] in
@@ -62,7 +65,7 @@ struct CrossModalPlan: Sendable {
       positions: (robertas, { Self.positions(of: $0, below: textPositions) }))
   }
 
-  /// - Parameter positions: those of a text's tokens, in a sequence and in a query.
+  /// - Parameter positions: the positions of a text's tokens, in a sequence and in a query.
   private init(
     _ given: [SubtitleSequence], queries: [[Int32]], textAlone: Bool, on backend: any Backend,
     positions: (sequence: ([Int32]) -> [Int32], query: ([Int32]) -> [Int32])
@@ -110,16 +113,16 @@ struct CrossModalPlan: Sendable {
   }
 }
 
-/// Frames and words both use this row of the type table.
+/// The row of the type table that frames and words share.
 let sharedType: Int32 = 1
-/// The token that RoBERTa pads with, and the position after its own.
+/// RoBERTa's padding token, and the first position of its words.
 private let robertaPadding: Int32 = 1
 let robertaStart = 2
 
-/// Texts by themselves, such as queries, in a device's memory.
+/// Texts alone, such as queries, in a device's memory.
 public struct TextInput: Sendable {
   let plan: CrossModalPlan
-  /// 0, 1, 2 … within every text.
+  /// The position of each token in its text, from 0.
   let places: Indices
 
   /// The texts.
@@ -134,7 +137,7 @@ public struct TextInput: Sendable {
   }
 }
 
-/// 0, 1, 2 … within every segment.
+/// Returns 0, 1, 2 … within every segment.
 func rowPositions(_ segments: Segments, on backend: any Backend) -> Indices {
   backend.makeIndices(segments.lengths.flatMap { (0..<Int32($0)) })
 }

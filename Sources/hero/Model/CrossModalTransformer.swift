@@ -1,7 +1,8 @@
 import Engine
 
-/// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together
-/// (Docs/Computation.md §2; paper §3.1).
+/// The cross-modal transformer `v_encoder.f_encoder` over a sentence's frames and words.
+///
+/// Docs/Computation.md §2; paper §3.1.
 public final class CrossModalTransformer {
   private let config: TransformerConfiguration
   let words: Embedding
@@ -26,13 +27,13 @@ public final class CrossModalTransformer {
     head = LanguageModelHead(scope["lm_head"], words: words, model)
   }
 
-  /// Frames and words of every sequence.
+  /// Encodes the frames and words of every sequence.
   /// - Parameters:
   ///   - features: [feature rows, featureWidth]
   ///   - rows: the feature row of every frame of a sequence.
-  ///   - mask: per feature row 1 (masked) or −1; nil if nothing is masked.
-  ///   - selection: the rows wanted.
-  /// - Returns: the wanted rows of the last layer, in the sequences' order.
+  ///   - mask: per feature row, 1 if masked, else −1; nil if nothing is masked.
+  ///   - selection: the rows to output.
+  /// - Returns: these rows of the last layer, in the sequences' order.
   func callAsFunction(
     _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, rows: Indices, mask: Indices?,
     selection: RowSelection
@@ -48,24 +49,23 @@ public final class CrossModalTransformer {
     return encoder(tape, input, plan.segments, selection: selection)
   }
 
-  /// Text alone, as for queries: all rows of the last layer.
+  /// Encodes text alone, as for queries: all rows of the last layer.
   func callAsFunction(_ tape: Tape, _ text: TextInput) -> Tensor {
     encoder(tape, embed(tape, text), text.segments)
   }
 
-  /// Sentences by themselves: of each the largest of its words' outputs in every column.
-  /// - Returns: [texts of the plan, width]; the outputs: [Σ words, width].
+  /// Encodes sentences alone and takes the maximum of their words' outputs in every column.
+  /// - Returns: [texts of the plan, width], and the words' outputs, [Σ words, width].
   func maxima(_ tape: Tape, _ texts: CrossModalPlan) -> (maxima: Tensor, words: Tensor) {
     let words = encoder(tape, embedText(tape, texts), texts.segments)
     let maxima = tape.transpose(tape.segmentMax(tape.transpose(words), segments: texts.segments))
     return (maxima, words)
   }
 
-  /// Embedded words without the layers (video question answering feeds them to the temporal
-  /// transformer).
+  /// Embeds words without the layers; question answering feeds them to the temporal transformer.
   func embed(_ tape: Tape, _ text: TextInput) -> Tensor { embedText(tape, text.plan) }
 
-  /// dropout(LN(word + position + type)).
+  /// Computes dropout(LN(word + position + type)).
   private func embedText(_ tape: Tape, _ plan: CrossModalPlan) -> Tensor {
     let sum = tape.gatherSum([
       (words.weight.tensor, plan.tokens), (positions.weight.tensor, plan.tokenPositions),
@@ -75,8 +75,10 @@ public final class CrossModalTransformer {
   }
 }
 
-/// Frames as rows of a transformer. Parameters `img_linear.*`, `img_LayerNorm.*`,
-/// `position_embeddings`, `mask_embedding`, `LayerNorm.*`.
+/// The embedding of frames as rows of a transformer.
+///
+/// Parameters: `img_linear.*`, `img_LayerNorm.*`, `position_embeddings`, `mask_embedding`,
+/// `LayerNorm.*`.
 struct FrameEmbedding {
   private let linear: Linear
   private let inputNorm: LayerNorm
@@ -95,11 +97,11 @@ struct FrameEmbedding {
     self.dropout = dropout
   }
 
-  /// dropout(LN(W·LN(feature) + position + type)).
+  /// Computes dropout(LN(W·LN(feature) + position + type)).
   /// - Parameters:
-  ///   - rows: the feature row of every frame; nil where the frames are the rows.
-  ///   - mask: per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
-  ///   - positions: of the frames.
+  ///   - rows: the feature row of every frame; nil where frames and feature rows are the same.
+  ///   - mask: per feature row, 1 if hidden, else −1; nil if nothing is hidden.
+  ///   - positions: the position of each frame.
   ///   - types: the table of types, and each frame's row of it.
   func callAsFunction(
     _ tape: Tape, _ features: Tensor, rows: Indices?, mask: Indices?, positions: Indices,
@@ -114,15 +116,15 @@ struct FrameEmbedding {
   }
 }
 
-/// The features, with the mask embedding's row 1 added where a frame is hidden (its feature is
-/// zero).
+/// Adds the mask embedding's row 1 to the features of hidden frames, which are zero.
 func maskedFeatures(_ tape: Tape, _ features: Tensor, mask: Indices?, embedding: Embedding) -> Tensor {
   guard let mask else { return features }
   return tape.gatherSum([(features, nil), (embedding.weight.tensor, mask)])
 }
 
-/// dense → GELU → LN → words, the word scores tied to the word embedding. Parameters `dense.*`,
-/// `LayerNorm.*`, `bias`.
+/// The head dense → GELU → LN → words, whose word scores are tied to the word embedding.
+///
+/// Parameters: `dense.*`, `LayerNorm.*`, `bias`.
 final class LanguageModelHead {
   private let dense: Linear
   private let norm: LayerNorm
@@ -139,7 +141,7 @@ final class LanguageModelHead {
     vocabulary = model.cross.vocabulary ?? 0
   }
 
-  /// [n, width] → [n, vocabulary rounded up to 8]; the padding's columns mean nothing.
+  /// Maps [n, width] to [n, vocabulary rounded up to 8]; the padding's columns are meaningless.
   func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
     tape.linear(norm(tape, dense(tape, x, activation: .gelu)), words.weight.tensor, bias.tensor)
   }

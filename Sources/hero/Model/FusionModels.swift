@@ -1,10 +1,11 @@
 import Engine
 
-/// Sentences as a vector each, added to their frames or beside them (VALUE's
-/// `Video_Sub_Feature_Fusion`).
+/// Fusion of each sentence's vector with its frames, by sum or by concatenation.
+///
+/// VALUE's `Video_Sub_Feature_Fusion`.
 struct FeatureFusion {
   private let sentences: NormedProjection
-  /// From both to the width; nil where they are added.
+  /// The projection of the concatenation to the width; nil for sums.
   private let both: NormedProjection?
   private let width: Int
 
@@ -17,10 +18,11 @@ struct FeatureFusion {
       ? NormedProjection(scope["video_sub_feature_transform"], 2 * width, width, dropout: dropout) : nil
   }
 
-  /// frame + ReLU(W·LN(sentence)), or ReLU(W₂·LN([frame, ReLU(W·LN(sentence))])); a frame of no
-  /// sentence has zero for it.
+  /// Computes frame + ReLU(W·LN(sentence)), or ReLU(W₂·LN([frame, ReLU(W·LN(sentence))])).
+  ///
+  /// A frame without a sentence has zero in place of the sentence.
   /// - Parameter frames: [feature rows, width], transformed.
-  /// - Returns: [Σ frames, width]; the words' outputs.
+  /// - Returns: [Σ frames, width], and the words' outputs.
   func callAsFunction(
     _ tape: Tape, _ input: VideoInput, frames: Tensor, _ cross: CrossModalTransformer
   ) -> Fused {
@@ -33,7 +35,7 @@ struct FeatureFusion {
     return (both(tape, tape.reshape(side, rows: said.rows, columns: 2 * width)), words)
   }
 
-  /// What each frame's sentence is: [Σ frames, width]; the words' outputs.
+  /// Returns each frame's sentence vector, [Σ frames, width], and the words' outputs.
   private func matched(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Fused {
     guard input.plan.segments.count > 0 else {
       let nothing = tape.backend.makeTensor(rows: input.segments.rows, columns: width)
@@ -45,8 +47,9 @@ struct FeatureFusion {
   }
 }
 
-/// All frames and then all sentences, a vector each, as one sequence (VALUE's
-/// `Video_Sub_Sequence_Model`).
+/// Fusion of all frames and then all sentences, one vector each, in one sequence.
+///
+/// VALUE's `Video_Sub_Sequence_Model`.
 struct SequenceFusion {
   private let positions: Embedding
   private let types: Embedding
@@ -57,7 +60,7 @@ struct SequenceFusion {
   init(_ scope: ParameterScope, _ model: ModelConfiguration) {
     let (text, width) = (scope["sub_embeddings"], model.cross.hiddenSize)
     dropout = model.cross.hiddenDropout
-    // VALUE's has words, which it never reads.
+    // VALUE's model has a word embedding here that it never reads.
     _ = Embedding(text["word_embeddings"], model.vocabularyRows, width)
     positions = Embedding(text["position_embeddings"], model.cross.positions, width)
     types = Embedding(text["token_type_embeddings"], max(2, model.cross.typeVocabulary), width)
@@ -65,9 +68,8 @@ struct SequenceFusion {
     frames = FrameEmbedding(scope["frame_embeddings"], model, dropout: model.temporal.hiddenDropout)
   }
 
-  /// A frame is dropout(LN(W·LN(feature) + position + type)), a sentence dropout(LN(sentence +
-  /// position + type)).
-  /// - Returns: [Σ frames and sentences, width]; the words' outputs.
+  /// Embeds frames as dropout(LN(W·LN(feature) + position + type)), sentences without W·LN.
+  /// - Returns: [Σ frames and sentences, width], and the words' outputs.
   func callAsFunction(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Fused {
     guard let sequence = input.sequence else { preconditionFailure("prepared for another model") }
     let table = types.weight.tensor

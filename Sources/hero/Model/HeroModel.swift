@@ -1,21 +1,21 @@
 import Engine
 
-/// What all models begin with: their parameters, and the encoder of videos.
+/// The common part of all models: their parameters and the video encoder.
 ///
-/// Several models may share a trunk, and then they are one model of many tasks: they have its
-/// parameters in common, and heads of the same name too (VALUE's `HeroForMultiTask`).
+/// Models that share a trunk are one model of several tasks. They share its parameters and also
+/// heads of the same name (VALUE's `HeroForMultiTask`).
 public final class ModelTrunk {
-  /// The shape that the parameters were declared with.
+  /// The shape of the parameters.
   public let configuration: ModelConfiguration
   /// The parameters of every model on the trunk.
   public let store: ParameterStore
-  /// What all models encode videos with.
+  /// The encoder of videos of all models.
   public let videoEncoder: VideoEncoder
-  /// Whether answers and statements have one head, by the name of answers'.
+  /// Whether answers and statements share one head, under the name of the answers' head.
   let joinsAnswers: Bool
 
-  /// - Parameter joinsAnswers: one head scores answers and judges statements, as in VALUE; else
-  ///   statements have one of their own name, as in HERO.
+  /// - Parameter joinsAnswers: true for one head that scores answers and judges statements, as in
+  ///   VALUE; false for a separate head of statements, as in HERO.
   public init(_ configuration: ModelConfiguration, backend: any Backend, joinsAnswers: Bool = false) {
     self.configuration = configuration
     self.joinsAnswers = joinsAnswers
@@ -24,37 +24,37 @@ public final class ModelTrunk {
       ParameterScope(store, deviation: configuration.cross.initializerRange)["v_encoder"], configuration)
   }
 
-  /// Where heads declare their parameters.
+  /// The scope in which heads declare their parameters.
   var scope: ParameterScope { ParameterScope(store, deviation: configuration.cross.initializerRange) }
 }
 
 /// A model: the trunk, and the heads of a family of tasks.
 public protocol HeroModel: AnyObject {
-  /// Declares the parameters of the heads that the trunk does not have yet.
-  /// - Precondition: no value of a parameter was asked for so far.
+  /// Declares the heads' parameters that the trunk lacks.
+  /// - Precondition: No value of a parameter has been read so far.
   init(sharing trunk: ModelTrunk)
-  /// Parameters, configuration and video encoder, which several models may share.
+  /// The parameters, configuration and video encoder, which several models may share.
   var trunk: ModelTrunk { get }
-  /// `ModelTrunk.joinsAnswers` of a trunk of its own.
+  /// The value of `ModelTrunk.joinsAnswers` for a trunk that the model makes itself.
   static var joinsAnswers: Bool { get }
 }
 
 extension HeroModel {
-  /// Statements have a head of their own, as in HERO.
+  /// Whether statements share the answers' head: false, as in HERO.
   public static var joinsAnswers: Bool { false }
 
-  /// Declares the parameters, whose values are drawn or loaded afterwards.
+  /// Declares the parameters; their values are drawn or loaded afterwards.
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     self.init(
       sharing: ModelTrunk(configuration, backend: backend, joinsAnswers: Self.joinsAnswers))
   }
 
-  /// The trunk's.
+  /// The trunk's configuration.
   public var configuration: ModelConfiguration { trunk.configuration }
-  /// The trunk's.
+  /// The trunk's parameters.
   public var store: ParameterStore { trunk.store }
-  /// The trunk's.
+  /// The trunk's video encoder.
   public var videoEncoder: VideoEncoder { trunk.videoEncoder }
-  /// Words that scores of words are about; later columns are padding.
+  /// The number of words that scores cover; later columns are padding.
   public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
 }

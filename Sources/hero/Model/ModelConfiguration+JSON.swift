@@ -3,7 +3,7 @@ import Formats
 extension TransformerConfiguration {
   /// - Parameters:
   ///   - json: one of `f_config`, `c_config`, `q_config`, `d_config`.
-  ///   - key, file: named in errors.
+  ///   - key, file: the key and the file to name in errors.
   init(_ json: JSON, key: String, file: String) throws {
     func fail(_ problem: String) -> DataError { DataError(problem, file: file, place: "\"\(key)\"") }
     func integer(_ name: String, _ allowed: ClosedRange<Int>, default fallback: Int? = nil) throws -> Int {
@@ -45,13 +45,13 @@ extension TransformerConfiguration {
 }
 
 extension SubtitleFusion {
-  /// The keys that choose it.
+  /// The keys that choose the fusion.
   static let keys = (model: "model", method: "video_sub_fusion_method")
 
   /// - Parameters:
-  ///   - json: a model configuration: HERO's, which need not say so, or one of VALUE's.
-  ///   - file: named in errors.
-  /// - Throws: `DataError` for a network that is none of these.
+  ///   - json: a model configuration, HERO's (where the keys may be absent) or VALUE's.
+  ///   - file: the file to name in errors.
+  /// - Throws: `DataError` for any other network.
   init(_ json: JSON, file: String) throws {
     let (model, method) = (json[Self.keys.model] ?? .null, json[Self.keys.method] ?? .null)
     func refuse(_ key: String, _ value: JSON, _ known: String) -> DataError {
@@ -86,11 +86,11 @@ extension SubtitleFusion {
 extension ModelConfiguration {
   /// - Parameters:
   ///   - json: `{"f_config": …, "c_config": …, "q_config": …, "d_config": …}`.
-  ///   - file: named in errors.
-  ///   - checkpoint: weights that the model has or starts from, which tell how many positions
-  ///     frames can have and how many places FOM can predict: 100 (the reference's
-  ///     `MAX_FRM_SEQ_LEN`) where there are none.
-  ///   - clipLength: frames of a video that the model must have positions and places for.
+  ///   - file: the file to name in errors.
+  ///   - checkpoint: the weights of the model or of its start, which give the number of frame
+  ///     positions and of FOM's places. Without them, both are 100 (the reference's
+  ///     `MAX_FRM_SEQ_LEN`).
+  ///   - clipLength: the least number of frames that need positions and places.
   public init(
     _ json: JSON, file: String, featureWidth: Int, checkpoint: Checkpoint?, clipLength: Int = 0
   ) throws {

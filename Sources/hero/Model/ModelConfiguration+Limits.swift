@@ -2,8 +2,8 @@ import Engine
 import Formats
 
 extension ModelConfiguration {
-  /// Holds the model's widths against what a backend's kernels have room for.
-  /// - Parameter file: the model configuration, named in errors.
+  /// Checks the model's widths against the limits of a backend's kernels.
+  /// - Parameter file: the model configuration, to name in errors.
   /// - Throws: `DataError` naming the part that is too wide.
   public func require(_ limits: BackendLimits, file: String) throws {
     func refuse(_ problem: String, most: Int, key: String, cure: String) -> DataError {
@@ -19,7 +19,7 @@ extension ModelConfiguration {
           "\(part.heads) heads of \"hidden_size\" \(part.hiddenSize) are \(head) wide", most: most, key: key,
           cure: "Give more \"num_attention_heads\"")
       }
-      // Prediction heads norm twice the width.
+      // Prediction heads normalize rows of twice the width.
       if let most = limits.normColumns, 2 * part.hiddenSize > most {
         throw refuse(
           "\"hidden_size\" \(part.hiddenSize) makes layer norms \(2 * part.hiddenSize) wide", most: most,

@@ -1,25 +1,24 @@
 /// One transformer's settings, as the reference's configuration files give them.
 public struct TransformerConfiguration: Equatable, Sendable {
-  /// `hidden_size`: elements of a row.
+  /// The number of elements of a row: `hidden_size`.
   public var hiddenSize: Int
-  /// `num_hidden_layers`
+  /// The number of layers: `num_hidden_layers`.
   public var layers: Int
-  /// `num_attention_heads`; divides ``hiddenSize``.
+  /// The number of attention heads, a divisor of ``hiddenSize``: `num_attention_heads`.
   public var heads: Int
-  /// `intermediate_size`: elements of the feed-forward layers.
+  /// The number of elements of a feed-forward layer's row: `intermediate_size`.
   public var intermediateSize: Int
-  /// `hidden_dropout_prob`
+  /// The dropout probability of hidden states: `hidden_dropout_prob`.
   public var hiddenDropout: Float
-  /// `attention_probs_dropout_prob`
+  /// The dropout probability of attention weights: `attention_probs_dropout_prob`.
   public var attentionDropout: Float
-  /// `max_position_embeddings`
+  /// The number of rows of the position table: `max_position_embeddings`.
   public var positions: Int
-  /// `type_vocab_size`
+  /// The number of rows of the type table: `type_vocab_size`.
   public var typeVocabulary: Int
-  /// Nil where the transformer has no words of its own.
+  /// The number of words (`vocab_size`); nil where the transformer has no words of its own.
   public var vocabulary: Int?
-  /// `initializer_range`: the standard deviation of the normal distribution that weights start
-  /// from.
+  /// The standard deviation of the normal distribution of initial weights: `initializer_range`.
   public var initializerRange: Float
 
   /// - Precondition: `hiddenSize` is a multiple of `heads`.
@@ -42,21 +41,20 @@ public struct TransformerConfiguration: Equatable, Sendable {
   }
 }
 
-/// How a model brings the frames of a video together with its subtitles.
+/// How a model fuses the frames of a video with its subtitles.
 public enum SubtitleFusion: Equatable, Sendable, CaseIterable {
-  /// HERO's: each sentence with its frames through the cross-modal transformer.
+  /// HERO's: the cross-modal transformer reads each sentence with its frames.
   case hierarchical
-  /// VALUE's: a sentence by itself, as one vector that is added to what its frames are.
+  /// VALUE's: each sentence alone gives a vector, which is added to its frames' vectors.
   case add
-  /// VALUE's: the same vector beside what its frames are, and both projected back to the width.
+  /// VALUE's: the same vector is concatenated with the frames' and projected back to the width.
   case concat
-  /// VALUE's: all frames, then all sentences as a vector each, in one sequence of the temporal
+  /// VALUE's: all frames and then all sentences, one vector each, form one sequence of the temporal
   /// transformer.
   case sequence
 }
 
-/// A model's shape: the reference's `model_config` file plus what the stores and the checkpoint
-/// fix.
+/// A model's shape, from the reference's `model_config` file, the stores and the checkpoint.
 public struct ModelConfiguration: Equatable, Sendable {
   /// The cross-modal transformer over a sentence and its frames.
   public var cross: TransformerConfiguration
@@ -66,14 +64,14 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var query: TransformerConfiguration
   /// The caption decoder, where the file has one.
   public var decoder: TransformerConfiguration?
-  /// Width of a frame's feature.
+  /// The number of elements of a frame's feature.
   public var featureWidth: Int
-  /// Positions a frame can have within one subtitle sentence (the reference's `max_frm_seq_len`).
+  /// The number of frame positions within one subtitle sentence (the reference's
+  /// `max_frm_seq_len`).
   public var framePositions: Int
-  /// Places that FOM can predict (the reference's `max_clip_len`, 100 in every model that it
-  /// makes).
+  /// The number of places that FOM predicts (`max_clip_len`, 100 in all models of the reference).
   public var frameOrderPlaces: Int
-  /// How frames and subtitles come together.
+  /// How the model fuses frames and subtitles.
   public var fusion: SubtitleFusion
 
   /// - Parameters:
@@ -81,9 +79,9 @@ public struct ModelConfiguration: Equatable, Sendable {
   ///   - temporal: `c_config`.
   ///   - query: `q_config`.
   ///   - decoder: `d_config`; nil without captions.
-  ///   - featureWidth: numbers per frame in the feature stores.
-  ///   - framePositions: frames of one sequence.
-  ///   - frameOrderPlaces: classes of FOM.
+  ///   - featureWidth: the number of elements of a frame's feature in the stores.
+  ///   - framePositions: the most frames of one sequence.
+  ///   - frameOrderPlaces: the number of FOM's classes.
   public init(
     cross: TransformerConfiguration, temporal: TransformerConfiguration, query: TransformerConfiguration,
     decoder: TransformerConfiguration? = nil, featureWidth: Int, framePositions: Int = 100,
@@ -99,16 +97,15 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.fusion = fusion
   }
 
-  /// Frames of a video at most: there are no positions beyond.
+  /// The most frames of a video that have positions.
   public var mostFrames: Int {
     fusion == .sequence ? min(framePositions, temporal.positions) : temporal.positions
   }
 
-  /// Rows of the word embedding: the vocabulary rounded up to a multiple of 8, as the reference
-  /// pads it.
+  /// The number of rows of the word embedding: the vocabulary rounded up to a multiple of 8.
   public var vocabularyRows: Int { ((cross.vocabulary ?? 0) + 7) / 8 * 8 }
 
-  /// One dropout probability everywhere, the reference's `dropout` option.
+  /// Sets one dropout probability everywhere (the reference's `dropout` option).
   public mutating func setDropout(_ probability: Float) {
     func set(_ part: inout TransformerConfiguration) {
       part.hiddenDropout = probability

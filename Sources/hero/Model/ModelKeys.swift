@@ -1,12 +1,11 @@
 import Formats
 
-/// The keys of a model configuration beside its numbers: what each asks for, and whether hero does
-/// that.
+/// The keys of a model configuration other than its numbers, checked against what hero computes.
 ///
 /// `TransformerConfiguration` reads the numbers. A key that asks for another network is refused,
 /// unless its value is what hero computes. Keys without meaning here and unknown keys are reported.
 public struct ModelKeys: Equatable, Sendable {
-  /// Parts of a model configuration.
+  /// The parts of a model configuration.
   public enum Part: String, CaseIterable, Sendable {
     case cross = "f_config"
     case temporal = "c_config"
@@ -14,22 +13,22 @@ public struct ModelKeys: Equatable, Sendable {
     case decoder = "d_config"
   }
 
-  /// Unknown keys, as warnings.
+  /// The unknown keys, as warnings.
   public private(set) var unknown: [String] = []
-  /// Keys whose values change nothing, each with the reason.
+  /// The keys whose values change nothing, each with the reason.
   public private(set) var idle: [String] = []
 
   /// - Parameters:
   ///   - json: a model configuration.
-  ///   - file: named in errors.
-  ///   - parts: those that the model has.
-  ///   - dropout: the run's, which stands in the place of the file's; nil where nothing is trained.
+  ///   - file: the file to name in errors.
+  ///   - parts: the parts that the model has.
+  ///   - dropout: the run's dropout, which overrides the file's; nil where nothing is trained.
   /// - Throws: `DataError` naming a key that asks for another network.
   public init(_ json: JSON, file: String, parts: Set<Part>, dropout: Float?) throws {
     _ = try SubtitleFusion(json, file: file)
     for (key, value) in json.object ?? JSONObject() {
       guard let part = Part(rawValue: key) else {
-        // These choose among networks, or are of the Hub's layout.
+        // The known keys here choose among networks, or belong to the Hub's layout.
         if ![SubtitleFusion.keys.model, SubtitleFusion.keys.method].contains(key), !Self.hubKeys.contains(key)
         {
           unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
@@ -68,14 +67,14 @@ public struct ModelKeys: Equatable, Sendable {
 
   // MARK: The table
 
-  /// Keys that `TransformerConfiguration` reads.
+  /// The keys that `TransformerConfiguration` reads.
   static let numbers = [
     "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
     "type_vocab_size", "vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob",
     "initializer_range",
   ]
 
-  /// Keys of Hugging Face's files that say how a model is kept and used, not what it computes.
+  /// Keys of Hugging Face's files about storage and use, which do not change what a model computes.
   private static let bookkeeping: Set = [
     "architectures", "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id",
     "mask_token_id", "transformers_version", "torch_dtype", "dtype", "output_attentions",
@@ -86,11 +85,12 @@ public struct ModelKeys: Equatable, Sendable {
     "_attn_implementation_autoset",
   ]
 
-  /// Keys that a `config.json` has beside those of the model.
+  /// The keys of a `config.json` other than those of the model.
   public static let hubKeys: Set = ["architectures", "model_type", "task"]
 
-  /// The values that mean what is computed, the usual one first, and that in words; nil for a key
-  /// that chooses nothing.
+  /// Returns the values that ask for what hero computes, the usual one first, and a description.
+  ///
+  /// nil for a key that chooses nothing.
   private static func fixed(_ key: String, _ part: Part, _ own: JSON?) -> (values: [JSON], what: String)? {
     switch key {
     case "hidden_act": (["gelu"], "the exact GELU only")
@@ -112,7 +112,7 @@ public struct ModelKeys: Equatable, Sendable {
     }
   }
 
-  /// Why a number changes nothing; nil where it counts, or is what the reference's own files say.
+  /// Returns why a number has no effect; nil if it has one, or is the reference's own value.
   private static func idleReason(
     _ key: String, _ value: JSON, _ part: Part, _ json: JSON, _ dropout: Float?
   ) -> String? {

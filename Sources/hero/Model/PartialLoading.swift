@@ -2,23 +2,23 @@ import Engine
 import Formats
 
 extension Checkpoint {
-  /// Whether it is a RoBERTa by Hugging Face's names rather than a HERO.
+  /// Whether the checkpoint is a RoBERTa with Hugging Face's names rather than a HERO.
   public var isLanguageModel: Bool {
     names.contains { $0.hasSuffix(Self.words) } && !names.contains { $0.hasPrefix("v_encoder.") }
   }
 }
 
 extension ParameterStore {
-  /// Takes over what fits of a checkpoint to start from: a HERO, whole or in part, or a RoBERTa
-  /// (Docs/Computation.md §2 "Init").
+  /// Loads what fits of a checkpoint to start from (Docs/Computation.md §2 "Init").
   ///
-  /// A RoBERTa becomes the cross-modal transformer. Its names are Hugging Face's, with or without
-  /// `roberta.`; both rows of the type table become its first.
+  /// The checkpoint is a HERO, whole or in part, or a RoBERTa. A RoBERTa becomes the cross-modal
+  /// transformer. Its names are Hugging Face's, with or without `roberta.`. The first row of its
+  /// type table fills all rows of the model's.
   /// - Parameters:
-  ///   - layers: layers of the cross-modal transformer.
-  ///   - skippingLayers: `skip_layer_loading`: spread the layers over a RoBERTa's, ending with its
-  ///     last (of 12 the layers 1, 3, 5 … become 0, 1, 2 …); otherwise its first ones are taken.
-  /// - Throws: `DataError` where the file is neither, or a model of another size.
+  ///   - layers: the number of layers of the cross-modal transformer.
+  ///   - skippingLayers: true spreads the layers over the RoBERTa's, up to its last (of 12, layers
+  ///     1, 3, 5 … become 0, 1, 2 …); false takes its first ones (`skip_layer_loading`).
+  /// - Throws: `DataError` if the file is neither, or a model of another size.
   public func start(from checkpoint: Checkpoint, layers: Int, skippingLayers: Bool) throws -> LoadReport {
     let report =
       checkpoint.isLanguageModel
@@ -76,10 +76,10 @@ extension ParameterStore {
   }
 }
 
-/// Which parameter an array of a RoBERTa checkpoint becomes.
+/// The mapping from arrays of a RoBERTa checkpoint to parameters.
 private struct LanguageModelNames {
   private let prefix: String
-  /// The layer that each of the checkpoint's layers becomes.
+  /// The model's layer for each of the checkpoint's layers.
   private let layers: [Int: Int]
   private let hasWords: Bool
   private let hasHeadBias: Bool
@@ -94,14 +94,14 @@ private struct LanguageModelNames {
     layers = Dictionary(uniqueKeysWithValues: (0..<count).map { ((($0 + 1) * gap) - 1, $0) })
   }
 
-  /// What means nothing to the model, or says again what another array says.
+  /// Returns whether an array means nothing to the model, or repeats another array.
   func isBuffer(_ name: String) -> Bool {
     let name = Self.bare(name)
     return name == "embeddings.position_ids" || (name == "lm_head.decoder.weight" && hasWords)
       || (name == "lm_head.decoder.bias" && hasHeadBias)
   }
 
-  /// The parameter's name; nil for a layer that is passed over.
+  /// Returns the parameter's name; nil for a skipped layer.
   func parameter(of name: String) -> String? {
     switch Self.bare(name) {
     case "lm_head.decoder.weight": return prefix + "embeddings.word_embeddings.weight"
@@ -112,7 +112,7 @@ private struct LanguageModelNames {
     }
   }
 
-  /// Without `roberta.`, in the reference's spelling.
+  /// Returns the name without `roberta.`, in the reference's spelling.
   private static func bare(_ name: String) -> String {
     var bare = name.hasPrefix("roberta.") ? String(name.dropFirst("roberta.".count)) : name
     if bare.hasPrefix("lm_head.layer_norm.") {

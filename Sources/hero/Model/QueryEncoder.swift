@@ -1,7 +1,8 @@
 import Engine
 
-/// A query as one vector: `q_feat_attn` over the cross-modal transformer's text
-/// (Docs/Computation.md §2 "Query").
+/// The query encoder `q_feat_attn`, which makes one vector of a query's cross-modal text outputs.
+///
+/// Docs/Computation.md §2 "Query".
 final class QueryEncoder {
   private let input: NormedProjection
   private let positions: Embedding
@@ -22,11 +23,12 @@ final class QueryEncoder {
     mapping = Linear(scope["modular_vector_mapping"], width, 1, bias: false)
   }
 
+  /// Encodes queries.
   /// - Parameters:
   ///   - text: [Σ tokens, width] from the cross-modal transformer.
-  ///   - segments: the queries.
+  ///   - segments: the tokens of each query.
   ///   - places: each token's position in its query.
-  /// - Returns: [queries, width]
+  /// - Returns: [queries, width].
   func callAsFunction(_ tape: Tape, _ text: Tensor, _ segments: Segments, places: Indices) -> Tensor {
     let sum = tape.gatherSum([
       (input(tape, text), nil), (positions.weight.tensor, places),

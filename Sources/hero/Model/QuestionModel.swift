@@ -1,9 +1,8 @@
 import Engine
 
 extension VideoEncoder {
-  /// Each video's rows and the embedded text of its pair through the temporal transformer together;
-  /// the video's rows of it.
-  /// - Returns: [Σ rows of the videos, width]
+  /// Runs each video's rows and its pair's embedded text through the temporal transformer together.
+  /// - Returns: the videos' rows, [Σ rows of the videos, width].
   func encode(_ tape: Tape, _ input: QuestionInput) -> Tensor {
     let frames = embed(tape, input.videos)
     let text = cross.embed(tape, input.texts)
@@ -14,7 +13,7 @@ extension VideoEncoder {
 
 /// Video question answering (Docs/Computation.md §2 "VideoQA"; the reference's `HeroForVideoQA`).
 public final class QuestionModel: HeroModel {
-  /// Parameters, configuration and video encoder.
+  /// The parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   private let answerHead: PooledPrediction
   private let spanHead: PooledPrediction
@@ -27,8 +26,9 @@ public final class QuestionModel: HeroModel {
     spanHead = PooledPrediction(scope, "st_ed", width, 2)
   }
 
-  /// - Returns: `answers` [1, pairs], the questions' answers end to end; `spans` [2, Σ frames of
-  ///   the questions], start logits above end logits; nil unless `withSpans`.
+  /// Computes the logits of answers and spans.
+  /// - Returns: `answers`, [1, pairs], has the questions' answers one after the other. `spans`, [2,
+  ///   Σ frames of the questions], has start logits above end logits; nil unless `withSpans`.
   public func callAsFunction(
     _ tape: Tape, _ input: QuestionInput, withSpans: Bool = true
   ) -> (answers: Tensor, spans: Tensor?) {
@@ -40,10 +40,11 @@ public final class QuestionModel: HeroModel {
   }
 }
 
-/// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's
-/// `HeroForViolin`).
+/// Judgement of statements about videos (Docs/Computation.md §2 "VIOLIN").
+///
+/// The reference's `HeroForViolin`.
 public final class StatementModel: HeroModel {
-  /// Parameters, configuration and video encoder.
+  /// The parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   private let head: PooledPrediction
 
@@ -54,7 +55,7 @@ public final class StatementModel: HeroModel {
       trunk.scope, trunk.joinsAnswers ? "qa" : "violin", trunk.configuration.cross.hiddenSize, 1)
   }
 
-  /// - Returns: [statements, 1], the logits of being true.
+  /// - Returns: the logits of being true, [statements, 1].
   public func callAsFunction(_ tape: Tape, _ input: QuestionInput) -> Tensor {
     head(tape, videoEncoder.encode(tape, input), input.videos.rows)
   }

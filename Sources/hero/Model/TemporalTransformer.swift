@@ -16,14 +16,14 @@ final class TemporalTransformer {
     _ = Linear(scope["pooler"]["dense"], config.hiddenSize, config.hiddenSize)
   }
 
-  /// dropout(LN(x + position)).
+  /// Computes dropout(LN(x + position)).
   /// - Parameter places: each row's position in its video.
   func embed(_ tape: Tape, _ x: Tensor, places: Indices) -> Tensor {
     let sum = tape.gatherSum([(x, nil), (positions.weight.tensor, places)])
     return norm(tape, sum, outerDropout: config.hiddenDropout)
   }
 
-  /// The layers alone, on rows that are embedded already.
+  /// Runs the layers alone, on rows that are already embedded.
   func encode(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil) -> Tensor {
     encoder(tape, x, segments, selection: selection)
   }

@@ -1,15 +1,16 @@
 import Engine
 
-/// The video encoder `v_encoder`: what sentences say of their frames, then all frames of a video in
-/// time (Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1).
+/// The video encoder `v_encoder`: fusion of sentences and frames, then the temporal transformer.
+///
+/// Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1.
 public final class VideoEncoder {
-  /// The transformer that reads a sentence with its frames, `f_encoder`.
+  /// The transformer `f_encoder`, which reads a sentence with its frames.
   public let cross: CrossModalTransformer
   private let frameTransform: NormedProjection
   let temporal: TemporalTransformer
   private let fusion: Fusion
 
-  /// What a kind of fusion has beside the rest.
+  /// The layers that only one kind of fusion has.
   private enum Fusion {
     case hierarchical(PretrainingHeads)
     case feature(FeatureFusion)
@@ -30,7 +31,7 @@ public final class VideoEncoder {
   }
 
   /// The heads of pre-training.
-  /// - Precondition: the fusion is HERO's; the other models are not pre-trained.
+  /// - Precondition: The fusion is HERO's; the other models are not pre-trained.
   var heads: PretrainingHeads {
     guard case .hierarchical(let heads) = fusion else {
       preconditionFailure("fusion models are not pre-trained")
@@ -38,10 +39,11 @@ public final class VideoEncoder {
     return heads
   }
 
-  /// Frames with what their sentences say, before time, and the words of the queries that pass the
-  /// cross-modal transformer with the videos.
-  /// - Returns: [Σ rows of the videos, width]: a row for every frame, and of a sequence model one
-  ///   for every sentence behind its video's frames; [Σ words, width], nil without queries.
+  /// Fuses frames with their sentences, before the temporal transformer.
+  ///
+  /// The words of queries pass the cross-modal transformer with the videos.
+  /// - Returns: [Σ rows of the videos, width], and the queries' words [Σ words, width], nil without
+  ///   queries. Each frame has a row; a sequence model adds one per sentence after the frames.
   func fuse(_ tape: Tape, _ input: VideoInput) -> (rows: Tensor, words: Tensor?) {
     let fused =
       switch fusion {
@@ -53,7 +55,7 @@ public final class VideoEncoder {
     return (fused.rows, words)
   }
 
-  /// Fused cross-modal outputs + transformed features.
+  /// Adds the cross-modal outputs to the transformed features.
   private func fuse(_ tape: Tape, _ input: VideoInput, _ heads: PretrainingHeads) -> Fused {
     let transformed = frameTransform(
       tape, maskedFeatures(tape, input.features, mask: input.mask, embedding: heads.maskEmbedding))
@@ -66,20 +68,21 @@ public final class VideoEncoder {
     return (tape.gatherSum([(transformed, input.shared), (outputs, input.slots)]), outputs)
   }
 
-  /// The rows of every video with their places in time. In a sequence model they have places of
-  /// their own already, and these come on top where a question follows them.
+  /// Embeds the rows of every video with their temporal positions.
+  ///
+  /// A sequence model's rows already have positions. These are added where a question follows.
   func embed(_ tape: Tape, _ input: VideoInput) -> Tensor {
     temporal.embed(tape, fuse(tape, input).rows, places: input.rowPlaces)
   }
 
-  /// All frames of every video, encoded.
-  /// - Returns: [Σ frames, width], the videos end to end.
+  /// Encodes all frames of every video.
+  /// - Returns: [Σ frames, width], the videos one after the other.
   public func callAsFunction(_ tape: Tape, _ input: VideoInput) -> Tensor {
     encode(tape, fused: fuse(tape, input).rows, input)
   }
 
-  /// The rows of `fuse` in time.
-  /// - Returns: [Σ frames, width], the videos end to end.
+  /// Runs the rows of `fuse` through the temporal transformer.
+  /// - Returns: [Σ frames, width], the videos one after the other.
   func encode(_ tape: Tape, fused: Tensor, _ input: VideoInput) -> Tensor {
     if let sequence = input.sequence {
       return temporal.encode(tape, fused, sequence.rows, selection: sequence.frames)
@@ -88,13 +91,12 @@ public final class VideoEncoder {
   }
 }
 
-/// Rows for the temporal transformer, and the outputs of the cross-modal transformer that they come
-/// of; nil where nothing is said.
+/// Rows for the temporal transformer, and the cross-modal outputs behind them, if any.
 typealias Fused = (rows: Tensor, outputs: Tensor?)
 
-/// What pre-training asks of HERO's video encoder.
+/// The parts of HERO's video encoder that only pre-training uses.
 struct PretrainingHeads {
-  /// MFM's head: to the features of hidden frames.
+  /// MFM's head, which predicts the features of hidden frames.
   let featureRegression: PredictionHead
   let maskEmbedding: Embedding
   let frameOrder: PredictionHead

@@ -1,23 +1,24 @@
 import Formats
 import Foundation
 
-/// What tells whether a file is the one that was read before: its size, when it was changed last,
-/// and a hash of its beginning and its end.
+/// The mark by which a file is recognized: its size, modification time and a hash of both its ends.
 public struct FileMark: Equatable, Sendable {
-  /// Bytes.
+  /// The file's size in bytes.
   public var size: Int
-  /// Seconds since 1970.
+  /// The modification time in seconds since 1970.
   public var time: Double
-  /// Of the size, the first and the last 64 kB, as 16 hexadecimal digits.
+  /// The hash of the size, the first and the last 64 kB, as 16 hexadecimal digits.
   public var hash: String
 
   private static let part = 1 << 16
 
-  /// A mark that an index has stored; ``init(path:)`` makes one of a file.
+  /// Creates a mark that an index has stored; ``init(path:)`` creates one from a file.
   public init(size: Int, time: Double, hash: String) {
     (self.size, self.time, self.hash) = (size, time, hash)
   }
 
+  /// Creates the mark of a file.
+  ///
   /// - Throws: `DataError` where the file cannot be read.
   public init(path: String) throws {
     let (size, time) = try Self.status(path)
@@ -36,8 +37,7 @@ public struct FileMark: Equatable, Sendable {
     return hash.text
   }
 
-  /// Whether an opened file is the one that was indexed: its size and its time, or its size and
-  /// its hash.
+  /// Returns whether an opened file is the indexed one: the same size, and the same time or hash.
   static func isSame(_ descriptor: Int32, _ status: stat, as file: IndexedVideo.MediaFile) -> Bool {
     guard Int(status.st_size) == file.size else { return false }
     guard let time = file.time, let hash = file.hash, abs(time - Self.time(status)) > 1e-5 else {
@@ -50,7 +50,7 @@ public struct FileMark: Equatable, Sendable {
     Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec / 1000) * 1e-6
   }
 
-  /// Size and time of a plain file.
+  /// Returns the size and the modification time of a plain file.
   static func status(_ path: String) throws -> (size: Int, time: Double) {
     var status = stat()
     guard stat(path, &status) == 0 else { throw DataError.system("read", file: path) }
@@ -66,7 +66,9 @@ public struct FileMark: Equatable, Sendable {
     return Array(bytes.prefix(done))
   }
 
-  /// Whether there is no file of a path: not whether it cannot be looked at.
+  /// Returns whether no file has this path.
+  ///
+  /// A file that exists but cannot be read is not missing.
   public static func isMissing(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR)
@@ -74,27 +76,29 @@ public struct FileMark: Equatable, Sendable {
 }
 
 extension IndexedVideo.MediaFile {
+  /// Creates the entry of a file with its mark.
+  ///
   /// - Throws: `DataError` where the file cannot be read.
   public init(path: String, start: Double = 0) throws {
     let mark = try FileMark(path: path)
     self.init(path: path, size: mark.size, time: mark.time, hash: mark.hash, start: start)
   }
 
-  /// Whether the file is the one that was indexed.
+  /// Whether the file is still the one that was indexed.
   public enum State: String, Sendable {
     case there, missing, changed
   }
 
-  /// Whether the opened file of that name is still the one that was indexed, whatever its name
-  /// means a moment later.
+  /// Returns whether an opened file is still the indexed one, even if its path is reused later.
   ///
-  /// - Parameter status: of the opened file.
+  /// - Parameter status: the status of the opened file.
   public func isOpen(as descriptor: Int32, _ status: stat) -> Bool {
     FileMark.isSame(descriptor, status, as: self)
   }
 
-  /// Compares size and time, and the hash only where the time differs. A file that cannot be read
-  /// counts as changed.
+  /// The file's state by its size and time, and by its hash only where the time differs.
+  ///
+  /// A file that cannot be read counts as changed.
   public var state: State {
     if FileMark.isMissing(path) { return .missing }
     guard let status = try? FileMark.status(path), status.size == size else { return .changed }
@@ -103,15 +107,17 @@ extension IndexedVideo.MediaFile {
   }
 }
 
-/// Video files of folders, found by the name of their video.
+/// The video files of a folder, found by the name of their video.
 public struct MediaFolder: Sendable {
-  /// As it was named.
+  /// The folder's path as the user named it.
   public let path: String
-  /// Path by the bytes of the name, from the root.
+  /// The absolute path of each file by the bytes of its video's name.
   private let files: [[UInt8]: String]
 
-  /// - Parameter onLeftOut: is given a line for whatever is passed over.
-  /// - Throws: `DataError` where it is no folder.
+  /// Lists the video files of a folder.
+  ///
+  /// - Parameter onLeftOut: called with a line for each file that is skipped.
+  /// - Throws: `DataError` where the path is not a folder.
   public init(path: String, onLeftOut: (String) -> Void = { _ in }) throws {
     guard FileManager.default.isFolder(path) else {
       throw DataError("there is no such folder", file: path, cure: DataError.missingCure(path))
@@ -132,17 +138,19 @@ public struct MediaFolder: Sendable {
     self.files = files
   }
 
-  /// Whether a file is named after the video. Reads nothing.
+  /// Returns whether a file is named after the video.
+  ///
+  /// Reads nothing.
   public func contains(_ video: String) -> Bool { files[Array(video.utf8)] != nil }
 
-  /// The files that are named after none of the videos, in the order of their paths.
+  /// Returns the files that are named after none of the videos, sorted by path.
   public func unused(by videos: [String]) -> [String] {
     var left = files
     for video in videos { left[Array(video.utf8)] = nil }
     return left.values.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// The file named after the video with its mark; with size 0 and no hash where it cannot be read.
+  /// Returns the file named after the video, with size 0 and no hash where it cannot be read.
   public func file(of video: String) -> IndexedVideo.MediaFile? {
     guard let path = files[Array(video.utf8)] else { return nil }
     return (try? IndexedVideo.MediaFile(path: path)) ?? IndexedVideo.MediaFile(path: path, size: 0)

@@ -1,20 +1,21 @@
 import Engine
 
-/// Tells from codes which frames of an index may fit queries best.
+/// Estimates from codes which frames of an index may fit queries best.
 ///
-/// In an index of more rows than are to be read, the signs of all frames are read where the query
-/// is large, and the records of those whose signs look best.
+/// If an index has more rows than may be read, the search reads the signs of all frames where the
+/// query is large. Then it reads the records of the frames whose signs look best.
 struct FrameEstimates: Sendable {
   private let index: IndexFile
   private let scanner: RowScanner
-  /// Frames whose rows are to be read.
+  /// The number of frames whose rows are to be read.
   private let rowsRead: Int
-  /// What threads take one after another.
+  /// The parts of the index that threads process one by one.
   private let stretches: [Stretch]
   private let samples: [Stretch]
 
-  /// A part of one segment: blocks of frames, of which a sample is one step; entries where codes
-  /// are of an older version.
+  /// A part of one segment: blocks of frames, or entries where codes have an older version.
+  ///
+  /// A sample is one step of a block.
   private struct Stretch: Hashable {
     var segment: Int
     var parts: Range<Int>
@@ -22,12 +23,14 @@ struct FrameEstimates: Sendable {
   }
 
   private static let entriesAStretch = 64
-  /// Steps of frames whose estimates decide which are among the best.
+  /// The number of steps of frames that are sampled to set the thresholds.
   private static let sampled = 64
-  /// The share of an index's records to read for each row that may be: `part`, or `least` records
-  /// where that is more. A share, so that a larger index loses no more of the best.
+  /// The share of an index's records to read for each row that may be read: `part`, or `least`
+  /// records if that is more.
+  ///
+  /// As it is a share, a larger index loses no more of the best frames.
   private static let recordsARow = (least: 4.0, part: 1e-6)
-  /// Where more than this part of the records is read, the signs are not.
+  /// Signs are not read if more than this share of the records would be read.
   private static let partWithoutSigns = 0.3
 
   init(_ index: IndexFile, scanner: RowScanner, rowsRead: Int) {
@@ -46,7 +49,7 @@ struct FrameEstimates: Sendable {
     samples = Self.samples(of: index)
   }
 
-  /// Frames spread over the index.
+  /// Returns samples spread evenly over the index.
   private static func samples(of index: IndexFile) -> [Stretch] {
     var (samples, known) = ([Stretch](), Set<Stretch>())
     var (segment, before) = (0, 0)
@@ -74,8 +77,9 @@ struct FrameEstimates: Sendable {
     return samples
   }
 
-  /// A query with the estimates from which on frames' records are read, and their rows; the lowest
-  /// of all numbers lets every frame pass.
+  /// A query with the thresholds above which frames' records and rows are read.
+  ///
+  /// A threshold of −∞ lets every frame pass.
   struct Asked {
     let unit: [Float]
     fileprivate let query: CodedQuery
@@ -86,12 +90,12 @@ struct FrameEstimates: Sendable {
   /// A frame whose row may be read.
   struct Candidate {
     var place: Int32
-    /// In its segment.
+    /// The row within its segment.
     var row: UInt32
     var estimate: Float
   }
 
-  /// Whether entries are so few that each has its best frame compared.
+  /// Whether there are so few entries that the best frame of each is compared.
   private var comparesEach: Bool { index.places <= rowsRead }
 
   func ask(_ unit: [Float], most: Int, _ bytes: UnsafeRawBufferPointer) -> Asked {
@@ -122,8 +126,9 @@ struct FrameEstimates: Sendable {
     return asked
   }
 
-  /// The estimates of a sample, of each entry no more of the best than the sample has of `most` of
-  /// its frames.
+  /// Returns the estimates of a sample, with a limit for each entry.
+  ///
+  /// An entry keeps its best estimates: at most `most`, in proportion to its frames in the sample.
   private func spread(
     _ found: some Sequence<(Int, Float)>, of sample: Stretch, rows: Range<Int>, most: Double
   ) -> [Float] {
@@ -150,9 +155,9 @@ struct FrameEstimates: Sendable {
     return all
   }
 
-  /// What so many of some values reach.
+  /// Returns the threshold that `wanted` of the values reach.
   static func value(reachedBy wanted: Double, of values: [Float]) -> Float {
-    // Estimates of cosines, whatever a file says.
+    // Estimates of cosines are clamped, as a damaged file may contain any number.
     let finite = values.filter(\.isFinite).map { max(-4, min(4, $0)) }
     guard let least = finite.min(), let most = finite.max(), Double(values.count) > wanted else {
       return -.infinity
@@ -182,7 +187,7 @@ struct FrameEstimates: Sendable {
     }
   }
 
-  /// The rows of a block, of the step of one, or of entries.
+  /// Returns the rows of a block, of a step of a block, or of entries.
   private func rowsOf(_ stretch: Stretch) -> Range<Int> {
     let segment = index.segments[stretch.segment]
     guard !segment.head.isOld else {
@@ -196,8 +201,8 @@ struct FrameEstimates: Sendable {
     return first..<min(block.upperBound, first + FrameCodeLayout.stepFrames)
   }
 
-  /// Estimates from signs of a block, or of a step of one.
-  /// - Returns: the rows whose they are.
+  /// Estimates cosines from the signs of a block, or of a step of a block.
+  /// - Returns: the rows that were estimated.
   private func estimateSigns(
     _ asked: Asked, _ stretch: Stretch, _ bytes: UnsafeRawBufferPointer,
     _ signs: UnsafeMutableBufferPointer<Float>
@@ -209,8 +214,7 @@ struct FrameEstimates: Sendable {
     return rowsOf(stretch)
   }
 
-  /// Calls `body` with the row and the estimate of each frame of a stretch whose record is read, in
-  /// their order.
+  /// Calls `body` in order with the row and estimate of each frame whose record is read.
   private func estimate(
     _ asked: Asked, _ stretch: Stretch, _ bytes: UnsafeRawBufferPointer, _ body: (Int, Float) -> Void
   ) {
@@ -229,7 +233,7 @@ struct FrameEstimates: Sendable {
     let codes = segment.codes(bytes, width: index.head.width)
     withBuffers { signs, numbers, records in
       let (rows, block) = (rowsOf(stretch), stretch.parts.lowerBound)
-      // Of a step of a block, its place there.
+      // The first frame of the step within its block.
       let first = UInt32((stretch.step ?? 0) * FrameCodeLayout.stepFrames)
       var count = rows.count
       if asked.signs > -.infinity {
@@ -247,7 +251,7 @@ struct FrameEstimates: Sendable {
     }
   }
 
-  /// The numbers of the frames that pass by their signs.
+  /// Writes the numbers of the frames that pass by their signs, and returns how many there are.
   private func passing(
     _ threshold: Float, _ rows: Range<Int>, of segment: IndexFile.Segment,
     _ signs: UnsafeMutableBufferPointer<Float>, into numbers: UnsafeMutableBufferPointer<UInt32>
@@ -271,12 +275,13 @@ struct FrameEstimates: Sendable {
     return count
   }
 
-  /// The frames whose rows may be read for each query, in the order of the index. All queries are
-  /// answered in one pass.
+  /// Returns the frames whose rows may be read for each query, in the order of the index.
+  ///
+  /// One pass answers all queries.
   func candidates(_ asked: [Asked], _ bytes: UnsafeRawBufferPointer) -> [[Candidate]] {
     var lists = [[[Candidate]]](repeating: [], count: stretches.count)
     lists.withUnsafeMutableBufferPointer { lists in
-      // No two threads write the same list.
+      // Each thread writes lists of its own.
       nonisolated(unsafe) let lists = lists
       scanner.forEach(stretches.count) { number in
         lists[number] = asked.map { candidates($0, stretches[number], bytes) }
@@ -291,7 +296,7 @@ struct FrameEstimates: Sendable {
     let segment = index.segments[stretch.segment]
     var list: [Candidate] = []
     var (entry, end, hasPassed) = (-1, 0, true)
-    // The best frame of an entry of which none has passed.
+    // The best frame of an entry of which no frame has passed.
     var best = Candidate(place: 0, row: 0, estimate: -.infinity)
     estimate(asked, stretch, bytes) { row, estimate in
       guard estimate >= asked.records || comparesEach else { return }

@@ -3,25 +3,25 @@ import Formats
 
 /// Finds the entries of an index whose best frames fit queries best.
 ///
-/// In an index of more rows than are to be read, three steps look at ever fewer frames ever more
-/// closely. They read the signs of all, the records of those whose signs look best
-/// (`FrameEstimates`), and the rows of those whose records do.
+/// If an index has more rows than may be read, three steps narrow the frames down. The first reads
+/// the signs of all frames, the second the records of those whose signs look best
+/// (`FrameEstimates`), the third the rows of those whose records look best.
 struct FrameSearch: Sendable {
-  /// The cosine of an entry's best frame.
+  /// An entry and the cosine of its best frame.
   typealias Found = (place: Int, score: Float)
 
   let index: IndexFile
   let scanner: RowScanner
-  /// Frames that are compared exactly, at most; or all if there are no more.
+  /// The maximum number of frames that are compared exactly; an index with no more is read whole.
   let rowsRead: Int
   private let estimates: FrameEstimates
 
-  /// Rows to read before deciding how many more are needed.
+  /// The number of rows to read before deciding how many more are needed.
   private static let firstRows = 1024
-  /// A frame is left out where its estimate would have to be off by more than so many deviations.
+  /// A frame is skipped if its estimate would have to be wrong by more deviations than this.
   private static let deviations: Float = 2.5
-  /// Queries that are answered together, bytes of what is noted for them at most, and entries that
-  /// a thread takes.
+  /// The maximum number of queries answered together, the maximum bytes of their candidates, and
+  /// the number of entries that a thread takes at a time.
   private static let together = (queries: 16, bytes: 2 << 30, entries: 8)
 
   init(_ index: IndexFile, scanner: RowScanner, rowsRead: Int) {
@@ -31,8 +31,9 @@ struct FrameSearch: Sendable {
     estimates = FrameEstimates(index, scanner: scanner, rowsRead: rowsRead)
   }
 
-  /// The best entries for queries of unit length, the best first: at least `kept` of different
-  /// videos if there are so many.
+  /// Returns the best entries for queries of unit length, best first.
+  ///
+  /// The entries are of at least `kept` different videos if there are so many.
   func best(_ units: [[Float]], kept: Int) throws -> [[Found]] {
     guard index.rows > rowsRead else { return try units.map { try everything($0) } }
     var result: [[Found]] = []
@@ -40,7 +41,7 @@ struct FrameSearch: Sendable {
     let together = max(1, min(Self.together.queries, room))
     for first in stride(from: 0, to: units.count, by: together) {
       result += try index.file.withBytes { bytes in
-        // Rows of an entry at most, so that those of enough others are read as well.
+        // The maximum rows of one entry, so that enough other entries are read as well.
         let most = max(1, rowsRead / (4 * min(kept, index.count)))
         let asked = units[first..<min(units.count, first + together)].map {
           estimates.ask($0, most: most, bytes)
@@ -53,14 +54,13 @@ struct FrameSearch: Sendable {
     return result
   }
 
-  /// Every entry whose frames are all numbers, as of videos in memory.
+  /// Returns the ranked entries whose cosines are all numbers, as for videos in memory.
   private func everything(_ unit: [Float]) throws -> [Found] {
     let scores = try index.file.withBytes { exact(0..<index.places, unit, $0) }
     return Self.ranked(scores.indices.lazy.filter { !scores[$0].isNaN }.map { ($0, scores[$0]) })
   }
 
-  /// The cosines of a query with the best frames of entries; not numbers where one of their frames
-  /// is none.
+  /// Returns the cosines of a query with the best frame of each entry; NaN where a frame's is NaN.
   private func exact(
     _ places: some RandomAccessCollection<Int>, _ unit: [Float], _ bytes: UnsafeRawBufferPointer
   ) -> [Float] {
@@ -82,8 +82,9 @@ struct FrameSearch: Sendable {
     }
   }
 
-  /// The deviation of errors from their mean. Those of frames that were chosen by their estimates
-  /// have one below 0, and that is no error of others.
+  /// Returns the standard deviation of errors from their mean.
+  ///
+  /// Frames chosen by high estimates have a mean error below 0, which other frames do not share.
   private static func deviation(of errors: [Float]) -> Float {
     let errors = errors.filter(\.isFinite)
     let count = Float(max(1, errors.count))
@@ -106,7 +107,7 @@ struct FrameSearch: Sendable {
 
   // MARK: Rows
 
-  /// The entries of candidates with the exact scores of their best frames.
+  /// Returns the entries of candidates with the exact scores of their best frames.
   private func compared(
     _ unit: [Float], _ candidates: [FrameEstimates.Candidate], kept: Int, _ bytes: UnsafeRawBufferPointer
   ) -> [Found] {
@@ -133,7 +134,7 @@ struct FrameSearch: Sendable {
       _ = read(candidates.filter { $0.estimate < enough && $0.estimate >= least })
     }
     var found = Self.ranked(scores.lazy.filter { !$0.value.isNaN }.map { (Int($0.key), $0.value) })
-    // The best have all their frames compared, which are few.
+    // The best entries, which have few frames, have all of them compared.
     var left = rowsRead / 4
     let whole = found.prefix { found in
       let (segment, entry) = index.place(of: found.place)
@@ -147,8 +148,7 @@ struct FrameSearch: Sendable {
     return Self.ranked(found)
   }
 
-  /// No more candidates of one entry than `most`, those that look best: a long one does not take
-  /// the place of all others.
+  /// Keeps the `most` best candidates of each entry, so that a long entry does not displace others.
   private static func spread(_ candidates: [FrameEstimates.Candidate], most: Int) -> [FrameEstimates
     .Candidate]
   {
@@ -170,7 +170,7 @@ struct FrameSearch: Sendable {
     return spread
   }
 
-  /// The exact cosines of a query with candidates.
+  /// Returns the exact cosines of a query with candidates.
   private func cosines(_ some: [FrameEstimates.Candidate], _ unit: [Float], _ bytes: UnsafeRawBufferPointer)
     -> [Float]
   {

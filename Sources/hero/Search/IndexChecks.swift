@@ -1,12 +1,13 @@
 import Formats
 
-/// What the numbers of an index must be for everybody who reads them: an index may come from
-/// anywhere.
+/// Checks of an index's numbers for all its readers, as an index may come from anywhere.
 enum IndexChecks {
-  /// Seconds between frames: from a thousandth to some hours.
+  /// The valid seconds between frames: from a millisecond to some hours.
   static let intervals = 1e-3...1e4
 
-  /// - Throws: `DataError` for seconds between frames that no features have.
+  /// Checks the seconds between frames.
+  ///
+  /// - Throws: `DataError` for an interval that no features have.
   static func require(frameInterval: Double, file: String) throws {
     guard intervals.contains(frameInterval) else {
       throw DataError(
@@ -16,7 +17,9 @@ enum IndexChecks {
     }
   }
 
-  /// - Throws: `DataError` for a slot whose numbers cannot be counted on from.
+  /// Checks the sequence number of a slot.
+  ///
+  /// - Throws: `DataError` for a number so large that it might overflow.
   static func require(_ slot: IndexSlot, file: MappedFile) throws {
     guard slot.sequence < 1 << 62 else {
       throw DataError(
@@ -25,8 +28,10 @@ enum IndexChecks {
     }
   }
 
-  /// - Parameter text: where the names of the entry's segment lie in the file.
-  /// - Throws: `DataError` naming a video whose length is no time.
+  /// Checks the duration of an entry.
+  ///
+  /// - Parameter text: the offset in the file of the names of the entry's segment.
+  /// - Throws: `DataError` naming a video whose duration is invalid.
   static func require(_ entry: IndexEntry, in file: MappedFile, text: Int) throws {
     guard isDuration(entry.duration) else {
       let name = String(
@@ -37,6 +42,6 @@ enum IndexChecks {
     }
   }
 
-  /// Whether a number can be the length of a video in seconds.
+  /// Returns whether a number can be the duration of a video in seconds.
   static func isDuration(_ seconds: Double) -> Bool { seconds >= 0 && TimeSpan.isTime(seconds) }
 }

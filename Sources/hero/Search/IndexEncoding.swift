@@ -4,8 +4,9 @@ import Formats
 import Model
 import Tasks
 
-/// Encodes videos and hands them to an index's writer. A video that is longer than the model reads
-/// is encoded as windows.
+/// Encodes videos and hands them to an index's writer.
+///
+/// A video longer than the model's input is encoded as windows.
 struct IndexEncoding {
   let model: SearchModel
   let reader: VideoReader
@@ -13,9 +14,10 @@ struct IndexEncoding {
 
   private var batchSize: Int { pass.batchSize }
 
-  /// Windows of `clip` frames that cover a video. They overlap by `overlap` frames, three quarters
-  /// of a window at most, so a moment of that length lies whole in one of them. A video no longer
-  /// than one window is one.
+  /// Returns windows of `clip` frames that cover a video.
+  ///
+  /// Windows overlap by `overlap` frames, but by at most three quarters of a window. So a moment of
+  /// up to `overlap` frames lies whole in one of them. A video that fits into one window has one.
   static func windows(of frames: Int, clip: Int, overlap: Int) -> [Range<Int>] {
     let stride = max(clip - max(0, overlap), (clip + 3) / 4)
     var windows: [Range<Int>] = []
@@ -27,27 +29,29 @@ struct IndexEncoding {
     }
   }
 
-  /// Frames of a window at most.
+  /// The maximum number of frames of a window.
   private var clip: Int {
     let most = model.model.configuration.mostFrames
     return min(reader.maxClipLength ?? most, most)
   }
 
-  /// Frames of the longest moment.
+  /// The number of frames of the longest moment.
   private var overlap: Int { model.opened.options.maxLength }
 
-  /// What a loading thread makes of some videos.
+  /// A batch of videos that a loading thread prepares.
   private struct Batch: Sendable {
     var videos: [(video: VideoReader.LongVideo, windows: [Range<Int>])] = []
-    /// Their windows, ready to be encoded.
+    /// The windows of `videos`, ready to be encoded.
     var input: VideoInput?
-    /// Videos of more windows than a pass takes.
+    /// Videos that have more windows than a pass takes.
     var long: [(video: VideoReader.LongVideo, windows: [Range<Int>])] = []
     var skipped: [String] = []
   }
 
-  /// Encodes videos. What was encoded is committed, also where `progress` ends the work.
-  /// - Returns: the names of those that could be read.
+  /// Encodes videos.
+  ///
+  /// Commits what was encoded even where `progress` throws.
+  /// - Returns: the names of the videos that could be read.
   func run(
     _ names: [String], into writer: IndexWriter, _ report: inout Indexing.Report,
     _ progress: (Int, Int) throws -> Void
@@ -114,7 +118,7 @@ struct IndexEncoding {
     return made
   }
 
-  /// Videos in a row that are about one pass together, as the side file says.
+  /// Groups consecutive videos that fill about one pass together, by the side file's frame counts.
   private func groups(_ names: [String]) -> [Range<Int>] {
     var groups: [Range<Int>] = []
     var (first, size) = (0, 0)
@@ -136,8 +140,8 @@ struct IndexEncoding {
     return backend.values(of: model.model.videoEncoder(Tape.inference(backend), input))
   }
 
-  /// Encodes a video of many windows, some at a time.
-  /// - Returns: whether it could be read.
+  /// Encodes a video of many windows, a batch at a time.
+  /// - Returns: whether the video could be read.
   private func encode(
     _ video: VideoReader.LongVideo, _ windows: [Range<Int>], into writer: IndexWriter,
     _ report: inout Indexing.Report, _ progress: () throws -> Void

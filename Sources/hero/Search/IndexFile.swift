@@ -2,51 +2,58 @@ import Corpus
 import Engine
 import Formats
 
-/// A search index, mapped into memory. May be shared by threads.
+/// A search index, mapped into memory.
 ///
-/// Opening reads the head and the list of videos; names, subtitles and frames are read on request.
+/// Threads may share it. Opening reads the head and the list of videos. Names, subtitles and frames
+/// are read on request.
 public final class IndexFile: Sendable {
-  /// As the user named it.
+  /// The path as the user named it.
   public let path: String
-  /// What all videos have in common: width, interval, model.
+  /// The properties that all videos share: width, frame interval and model.
   public let head: IndexHead
-  /// How rows lie in it.
+  /// The layout of an exact row.
   public let layout: StoredRowLayout
-  /// Videos.
+  /// The number of videos.
   public let count: Int
-  /// Entries: videos, those that are longer than the model reads as several windows.
+  /// The number of entries.
+  ///
+  /// A video has one, or several windows if it is longer than the model's input.
   let places: Int
-  /// Frames of all entries; those that two windows share count twice.
+  /// The number of frames of all entries.
+  ///
+  /// A frame that two windows share counts twice.
   public let rows: Int
-  /// Frames with codes of an older version, whose search reads four times as much.
+  /// The number of frames with codes of an older version.
+  ///
+  /// Searching those reads four times as much.
   public var oldFrames: Int {
     segments.lazy.filter(\.head.isOld).reduce(0) { $0 + $1.head.rows }
   }
-  /// Bytes of the file that count.
+  /// The number of valid bytes in the file.
   public let length: Int
   let file: MappedFile
   let segments: [Segment]
-  /// The first entry of each video, and the number of entries; nil where every video has one.
+  /// The first entry of each video, then the number of entries; nil if every video has one entry.
   private let firstPlaces: [Int32]?
-  /// The video of each entry; nil where every video has one.
+  /// The video of each entry; nil if every video has one entry.
   private let videos: [Int32]?
 
-  /// Videos that were added together.
+  /// A group of videos that were added together.
   struct Segment: Sendable {
     let place: Int
     let head: IndexSegmentHead
-    /// The number of its first entry among all.
+    /// The number of its first entry among all entries.
     let firstPlace: Int
-    /// The number of each entry's first row in the segment, and of all rows.
+    /// The number within the segment of each entry's first row and, last, the number of rows.
     let firstRows: [UInt32]
-    /// The frame at which each entry begins in its video; empty where all begin at 0.
+    /// The frame of its video at which each entry begins; empty if all begin at 0.
     let offsets: [UInt32]
 
     func frames(_ entry: Int) -> Range<Int> { Int(firstRows[entry])..<Int(firstRows[entry + 1]) }
 
     func offset(_ entry: Int) -> Int { offsets.isEmpty ? 0 : Int(offsets[entry]) }
 
-    /// The entry of a row.
+    /// Returns the entry of a row.
     func entry(ofRow row: Int) -> Int {
       var (low, high) = (0, head.entries - 1)
       while low < high {
@@ -56,7 +63,9 @@ public final class IndexFile: Sendable {
       return low
     }
 
-    /// The codes of all frames; not those of older versions.
+    /// Returns the codes of all frames.
+    ///
+    /// The segment must not have an older version.
     func codes(_ bytes: UnsafeRawBufferPointer, width: Int) -> FrameCodes {
       let start = place + head.codePlace
       return FrameCodes(
@@ -64,7 +73,7 @@ public final class IndexFile: Sendable {
         bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<start + head.codes]))
     }
 
-    /// The code of an entry of a segment of an older version.
+    /// Returns the code of an entry in a segment of an older version.
     func videoCode(_ entry: Int, _ bytes: UnsafeRawBufferPointer, width: Int) -> UnsafeRawBufferPointer {
       let layout = VideoCodeLayout(width: width)
       let frames = frames(entry)
@@ -73,27 +82,30 @@ public final class IndexFile: Sendable {
         rebasing: bytes[start..<start + layout.bytes(frames: frames.count)])
     }
 
-    /// Bytes of the file that hold rows of an entry.
+    /// Returns the byte range in the file of rows of an entry.
     func rows(_ entry: Int, _ frames: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
       let first = Int(firstRows[entry]) + frames.lowerBound
       return rows(first..<first + frames.count, layout)
     }
 
-    /// Bytes of the file that hold rows of the segment.
+    /// Returns the byte range in the file of rows of the segment.
     func rows(_ rows: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
       let start = place + head.rowPlace + rows.lowerBound * layout.rowBytes
       return start..<start + rows.count * layout.rowBytes
     }
   }
 
-  /// Whether a file begins as an index does.
+  /// Returns whether a file begins as an index does.
   package static func recognizes(_ path: String) throws -> Bool {
     let file = try MappedFile(path: path)
     let magic = (0..<8).map { UInt8(truncatingIfNeeded: IndexFormat.magic >> (8 * $0)) }
     return try file.bytes(at: 0, count: min(8, file.count)) == magic
   }
 
-  /// - Throws: `DataError` for a file that is none, is cut short or damaged, or of another version.
+  /// Opens an index.
+  ///
+  /// - Throws: `DataError` for a file that is not an index, is truncated or damaged, or has an
+  ///   unknown version.
   public init(path: String) throws {
     self.path = path
     file = try MappedFile(path: path)
@@ -123,7 +135,7 @@ public final class IndexFile: Sendable {
     count = firstPlaces.map { $0.count - 1 } ?? entries
   }
 
-  /// Which entries are whose; nil where every video has one.
+  /// Returns which entries belong to which video; nil if every video has one entry.
   private static func windows(of segments: [Segment], entries: Int) -> (first: [Int32]?, videos: [Int32]?) {
     guard segments.contains(where: { !$0.offsets.isEmpty }) else { return (nil, nil) }
     var (first, videos) = ([Int32](), [Int32]())
@@ -138,7 +150,7 @@ public final class IndexFile: Sendable {
     return (first, videos)
   }
 
-  /// The head, and where the first segment begins.
+  /// Returns the head and the offset of the first segment.
   static func head(of file: MappedFile) throws -> (IndexHead, start: Int) {
     let length = try file.integer(at: IndexFormat.headPlace, as: UInt64.self)
     let damaged = DataError(
@@ -176,7 +188,7 @@ public final class IndexFile: Sendable {
         row += entry.frames
         guard let next = UInt32(exactly: row) else { return nil }
         firstRows.append(next)
-        // Windows follow each other without a gap, the first begins its video. So a video has no
+        // Windows follow each other without a gap and the first begins its video. So a video has no
         // more frames than rows.
         if entry.offset > 0 {
           guard video > 0, entry.offset > before.lowerBound, entry.offset <= before.upperBound else {
@@ -199,8 +211,9 @@ public final class IndexFile: Sendable {
       place: place, head: head, firstPlace: firstPlace, firstRows: list.firstRows, offsets: list.offsets)
   }
 
-  /// Reads everything and compares it with its hashes.
-  /// - Parameter progress: called with the number of videos checked; what it throws ends the work.
+  /// Reads the whole file and compares it with its hashes.
+  /// - Parameter progress: called with the number of videos checked; an error from it ends the
+  ///   check.
   /// - Throws: `DataError` naming the place that is damaged.
   public func check(progress: (Int) throws -> Void = { _ in }) throws {
     for segment in segments {
@@ -222,7 +235,7 @@ public final class IndexFile: Sendable {
 
   // MARK: Entries and videos
 
-  /// The segment of an entry, and its number there.
+  /// Returns the segment of an entry and the entry's number there.
   func place(of entry: Int) -> (segment: Segment, entry: Int) {
     precondition((0..<places).contains(entry))
     var (low, high) = (0, segments.count - 1)
@@ -233,23 +246,23 @@ public final class IndexFile: Sendable {
     return (segments[low], entry - segments[low].firstPlace)
   }
 
-  /// The video of an entry.
+  /// Returns the video of an entry.
   func video(at entry: Int) -> Int { videos.map { Int($0[entry]) } ?? entry }
 
-  /// The entries of a video: its windows, in their order.
+  /// Returns the entries of a video: its windows in order.
   func places(of video: Int) -> Range<Int> {
     precondition((0..<count).contains(video))
     return firstPlaces.map { Int($0[video])..<Int($0[video + 1]) } ?? video..<video + 1
   }
 
-  /// The frames of its video that an entry holds.
+  /// Returns the frames of its video that an entry covers.
   func window(of entry: Int) -> Range<Int> {
     let (segment, own) = place(of: entry)
     let first = segment.offset(own)
     return first..<first + segment.frames(own).count
   }
 
-  /// Frames of a video.
+  /// Returns the number of frames of a video.
   public func frameCount(of video: Int) -> Int {
     places(of: video).reduce(0) { max($0, window(of: $1).upperBound) }
   }
@@ -263,7 +276,7 @@ public final class IndexFile: Sendable {
     return (entry, segment.place + segment.head.textPlace)
   }
 
-  /// The name of a video.
+  /// Returns the name of a video.
   public func name(of video: Int) throws -> String {
     let (entry, text) = try entry(of: video)
     return try file.withBytes(at: text + entry.name.lowerBound, count: entry.name.count) {
@@ -271,7 +284,7 @@ public final class IndexFile: Sendable {
     }
   }
 
-  /// Everything that is known of a video but its frames.
+  /// Returns everything that the index stores about a video except its frames.
   public func video(_ number: Int) throws -> IndexedVideo {
     let (entry, text) = try entry(of: number)
     let place = text + entry.information.lowerBound

@@ -1,30 +1,34 @@
 import Engine
 import Formats
 
-/// How a search index lies in its file. All numbers are little-endian.
+/// The layout of a search index in its file.
+///
+/// All numbers are little-endian.
 ///
 ///     0      two slots of 2,048 bytes, of which the valid one with the larger sequence number
 ///            counts
 ///     4096   the head: its length, its hash, JSON
 ///     …      segments, each beginning at a multiple of 4,096
 ///
-/// A slot says how many bytes of the file count. Videos are added by writing a segment behind
-/// those, bringing it to the disk and then writing the other slot: a run that ends before that has
-/// changed nothing.
+/// A slot says how many bytes of the file are valid. Adding videos writes a segment behind those
+/// bytes, flushes it to the disk and then writes the other slot. A run that ends earlier changes
+/// nothing.
 enum IndexFormat {
   static let magic: UInt64 = 0x0A58_4449_4F52_4548  // "HEROIDX\n"
-  /// What is written. Version 1 has no windows, version 2 other codes; both are read as well.
+  /// The version that is written.
+  ///
+  /// Version 1 has no windows, version 2 other codes; both can be read.
   static let version: UInt32 = 3
   static let slotSize = 2048
   static let headPlace = 4096
   static let alignment = 4096
-  /// No head is longer.
+  /// The maximum length of a head in bytes.
   static let longestHead = 1 << 20
 
   static func aligned(_ place: Int) -> Int { (place + alignment - 1) / alignment * alignment }
 }
 
-/// Numbers one after another, as bytes.
+/// A sequence of numbers, encoded as bytes.
 struct NumberBytes {
   private(set) var bytes: [UInt8] = []
 
@@ -35,16 +39,16 @@ struct NumberBytes {
   mutating func append(_ value: Double) { append(value.bitPattern) }
 }
 
-/// What of an index's file counts.
+/// A slot: the record of how much of an index's file is valid.
 struct IndexSlot: Equatable {
-  /// The larger of two counts.
+  /// The number of commits; of two slots, the one with the larger number is valid.
   var sequence: UInt64 = 0
-  /// Bytes of the file that count.
+  /// The number of valid bytes in the file.
   var length: UInt64
   var segments: UInt64 = 0
-  /// Entries of all segments.
+  /// The number of entries in all segments.
   var entries: UInt64 = 0
-  /// Frames of all entries.
+  /// The number of frames of all entries.
   var rows: UInt64 = 0
 
   static let byteCount = 64
@@ -61,7 +65,9 @@ struct IndexSlot: Equatable {
     return numbers.bytes
   }
 
-  /// The slot at a place of a file; nil where none is valid. Throws for another version.
+  /// Reads the slot at an offset in a file; nil if it is invalid.
+  ///
+  /// Throws for an unknown version.
   init?(_ file: MappedFile, at place: Int) throws {
     guard file.count >= place + Self.byteCount else { return nil }
     let bytes = try file.bytes(at: place, count: Self.byteCount)
@@ -79,7 +85,7 @@ struct IndexSlot: Equatable {
     (entries, rows) = (try number(5), try number(6))
   }
 
-  /// The one of the two that counts.
+  /// Returns the valid slot with the larger sequence number.
   static func newest(in file: MappedFile) throws -> IndexSlot {
     let slots = try [0, IndexFormat.slotSize].compactMap { try IndexSlot(file, at: $0) }
     guard let newest = slots.max(by: { $0.sequence < $1.sequence }) else {
@@ -98,7 +104,7 @@ struct IndexSlot: Equatable {
   }
 }
 
-/// The beginning of a segment: some videos that were added together.
+/// The head of a segment: a group of videos that were added together.
 ///
 ///     0      this
 ///     128    codes of all frames (`FrameCodeLayout`), or of older versions entry after entry
@@ -109,22 +115,22 @@ struct IndexSlot: Equatable {
 ///     …      names and what else is known of the videos, as JSON
 struct IndexSegmentHead: Equatable {
   static let magic: UInt64 = 0x3247_4553_4F52_4548  // "HEROSEG2"
-  /// Of the versions 1 and 2.
+  /// The magic number of versions 1 and 2.
   static let oldMagic: UInt64 = 0x3147_4553_4F52_4548  // "HEROSEG1"
   static let byteCount = 128
 
-  /// Whether its codes are those of the versions 1 and 2.
+  /// Whether its codes have the layout of versions 1 and 2.
   var isOld = false
   var entries: Int
-  /// Frames of all entries.
+  /// The number of frames of all entries.
   var rows: Int
-  /// Bytes of each part.
+  /// The size of each part in bytes.
   var codes: Int
   var rowBytes: Int
   var text: Int
-  /// Of the entries.
+  /// The hash of the entries.
   var entryHash: UInt64 = 0
-  /// Of codes, rows and text.
+  /// The hash of codes, rows and text.
   var contentHash: UInt64 = 0
 
   var codePlace: Int { Self.byteCount }
@@ -147,8 +153,9 @@ struct IndexSegmentHead: Equatable {
     (self.entries, self.rows, self.codes, self.rowBytes, self.text) = (entries, rows, codes, rowBytes, text)
   }
 
-  /// - Throws: `DataError` where none is there, or where it does not fit into the bytes up to
-  ///   `end`.
+  /// Reads the head of a segment.
+  ///
+  /// - Throws: `DataError` where there is no head, or where the segment does not end by `end`.
   init(_ file: MappedFile, at place: Int, end: Int, layout: StoredRowLayout) throws {
     let width = layout.width
     let bytes = try file.bytes(at: place, count: Self.byteCount)
@@ -161,7 +168,7 @@ struct IndexSegmentHead: Equatable {
       try number(8) == ContentHash.of(Array(bytes.prefix(64)))
     else { throw damaged }
     let sizes = try (1...5).map { try number($0) }
-    // Smaller than the file, so that no sum below can overflow.
+    // No size exceeds the file's, so no sum below overflows.
     guard sizes.allSatisfy({ $0 <= UInt64(file.count) }) else { throw damaged }
     self.init(
       entries: Int(sizes[0]), rows: Int(sizes[1]), codes: Int(sizes[2]), rowBytes: Int(sizes[3]),
@@ -177,24 +184,24 @@ struct IndexSegmentHead: Equatable {
   }
 }
 
-/// Where a segment has one video, or one window of a video.
+/// The location of one video, or of one window of a video, in a segment.
 ///
-/// Windows of one video follow each other and share its name and its JSON. The first begins at
+/// The windows of a video follow each other and share its name and its JSON. The first begins at
 /// frame 0.
 struct IndexEntry: Equatable {
   static let byteCount = 64
 
-  /// The number of its first row among the segment's.
+  /// The number of its first row within the segment.
   var firstRow: Int
   var frames: Int
-  /// Its name and its JSON in the segment's text.
+  /// The range of its name in the segment's text; `information` is that of its JSON.
   var name: Range<Int>
   var information: Range<Int>
-  /// Seconds.
+  /// The duration in seconds.
   var duration: Double
-  /// Bytes of the video's file when it was added; 0 where there is none.
+  /// The size in bytes of the video's file when it was added; 0 if there is no file.
   var fileSize: Int
-  /// The frame of the video that is the entry's first.
+  /// The frame of the video at which the entry begins.
   var offset = 0
 
   var bytes: [UInt8] {
@@ -220,7 +227,9 @@ struct IndexEntry: Equatable {
     (self.information, self.duration, self.fileSize) = (information, duration, fileSize)
   }
 
-  /// - Parameter text: bytes of the segment's text; ranges outside become empty.
+  /// Reads an entry from its bytes.
+  ///
+  /// - Parameter text: the number of bytes in the segment's text; ranges outside it become empty.
   init(_ bytes: UnsafeRawBufferPointer, text: Int) {
     func number(_ place: Int) -> Int {
       Int(clamping: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)))

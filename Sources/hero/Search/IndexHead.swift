@@ -1,32 +1,35 @@
 import Engine
 import Formats
 
-/// What an index says of all its videos: with what they were encoded.
+/// The properties that all videos of an index share, and the model that encoded them.
 public struct IndexHead: Equatable, Sendable {
-  /// Width of encoded frames.
+  /// The number of elements of an encoded frame.
   public var width: Int
   /// Seconds between frames.
   public var frameInterval: Double
-  /// What the index's vectors can be compared with.
+  /// The model that a query's vectors must come from.
   public var model: ModelIdentity
   /// The folder of the model's run when the index was made, or CLIP's weights.
   public var modelFolder: String
   /// The folder of the tokenizer, or CLIP's vocabulary.
   public var tokenizer: String
-  /// A trained HERO, or CLIP's image encoder.
+  /// The kind of model: a trained HERO or CLIP's image encoder.
   public var kind: Kind
-  /// How exactly the videos were encoded with which it began. nil where nothing tells: of CLIP's
-  /// rows, which are features, and of indexes that older programs made.
+  /// The precision in which the first videos were encoded.
+  ///
+  /// It is nil for CLIP's rows, which are features, and for indexes that older programs made.
   public var precision: Precision?
 
-  /// What encoded the videos.
+  /// The kind of model that encoded the videos.
   public enum Kind: Equatable, Sendable {
-    /// A HERO that was trained.
+    /// A trained HERO.
     case trained
-    /// CLIP's image encoder; the activation where the user had to say it.
+    /// CLIP's image encoder, with the activation if the user had to give it.
     case clip(CLIPActivation?)
 
-    /// Two indexes of different kinds have nothing in common.
+    /// Returns whether both are HERO or both CLIP.
+    ///
+    /// Rows of different kinds cannot be compared.
     func isSameKind(as other: Kind) -> Bool { (self == .trained) == (other == .trained) }
   }
 
@@ -46,7 +49,7 @@ public struct IndexHead: Equatable, Sendable {
     self.tokenizer = tokenizer
   }
 
-  /// What it is made of, in words.
+  /// The model that made the index, in words.
   public var origin: String {
     switch kind {
     case .trained: "the HERO of \(modelFolder)" + (precision.map { " in \($0.rawValue)" } ?? "")
@@ -92,13 +95,15 @@ public struct IndexHead: Equatable, Sendable {
   }
 }
 
-/// Which model encoded videos: vectors of two models cannot be compared.
+/// The identity of the model that encoded videos.
+///
+/// Vectors of two models cannot be compared.
 public struct ModelIdentity: Equatable, Sendable {
-  /// Hash of the file of weights.
+  /// The hash of the weights file.
   public var checkpoint: String
-  /// Hash of what else an encoded frame depends on: the model's shape, and how videos are cut.
+  /// The hash of the model's shape and of how videos are cut.
   public var configuration: String
-  /// Hash of the tokenizer's vocabulary and merges.
+  /// The hash of the tokenizer's vocabulary and merges.
   public var tokenizer: String
 
   /// - Parameters:
@@ -125,7 +130,7 @@ public struct ModelIdentity: Equatable, Sendable {
     self.init(checkpoint: checkpoint, configuration: configuration, tokenizer: tokenizer)
   }
 
-  /// What differs from another, as a subject with its verb; nil if nothing does.
+  /// Returns what differs from another model, as a subject with its verb; nil if nothing does.
   func difference(from other: ModelIdentity) -> String? {
     let parts = [
       ("weights", checkpoint == other.checkpoint), ("configuration", configuration == other.configuration),

@@ -1,12 +1,13 @@
 import Formats
 import Foundation
 
-/// Makes one index of an index and what was encoded for it beside it.
+/// Merges an index with the videos that were encoded beside it.
 enum IndexMerging {
-  /// Whether a merged index is searched faster: one that has codes of an older version, or so many
-  /// small segments that one whose segments are full reads faster. One that fits into a single
-  /// segment always has just one, so that a small library's index is the same in whichever order it
-  /// grew.
+  /// Returns whether merging makes an index faster to search.
+  ///
+  /// It does if codes have an older version, or if many segments are small. An index that fits into
+  /// one segment is always merged into one. So a small index does not depend on the order of
+  /// additions.
   static func isWorthwhile(_ index: IndexFile) -> Bool {
     let (segments, bytes) = (index.segments.count, index.length)
     if index.oldFrames > 0 { return true }
@@ -15,8 +16,9 @@ enum IndexMerging {
         || segments > 8 && bytes / segments < IndexWriter.segmentBytes / 4)
   }
 
-  /// Whether there is room beside an index for a merged one, whose codes may be larger. An index
-  /// that stays as it is lacks nothing.
+  /// Returns whether the disk has room for a merged index, whose codes may be larger.
+  ///
+  /// Skipping the merge loses nothing but speed.
   static func hasRoom(_ index: IndexFile) -> Bool {
     let bytes = index.length + index.length / 4
     return (try? DiskSpace.require(bytes, in: folder(of: index), for: "the merged index")) != nil
@@ -26,8 +28,9 @@ enum IndexMerging {
     URL(fileURLWithPath: index.path).deletingLastPathComponent().path
   }
 
-  /// A writer of what is encoded beside an index, and the videos that an earlier run left there.
-  /// What cannot lie beside this model's videos goes.
+  /// Returns a writer for the side index, and the videos that an earlier run left there.
+  ///
+  /// Deletes a side index whose videos cannot be added to this model's.
   static func sideWriter(at path: String, head: IndexHead) throws -> (
     writer: IndexWriter, known: [Name: Int]
   ) {
@@ -44,12 +47,12 @@ enum IndexMerging {
     return places
   }
 
-  /// Puts a merged index into the place of `index`.
+  /// Replaces `index` by a merged index.
   /// - Parameters:
-  ///   - side: what was encoded anew; it counts before what `index` has of the same videos.
-  ///   - order: names of videos, those that come first. Others follow as they lie in `index`.
-  ///   - removed: names of videos that are left out.
-  ///   - refreshed: what is to be known of videos whose encoding stays.
+  ///   - side: the newly encoded videos, which replace the same videos of `index`.
+  ///   - order: names of videos that come first. The others follow in the order of `index`.
+  ///   - removed: names of videos to leave out.
+  ///   - refreshed: new information about videos whose encoding stays.
   static func merge(
     _ index: IndexFile, _ side: IndexFile?, order: [String], without removed: Set<Name>,
     refreshed: [Name: IndexedVideo]
@@ -57,7 +60,7 @@ enum IndexMerging {
     let path = "\(index.path).merging"
     let space = index.length + (side?.length ?? 0)
     try DiskSpace.require(space, in: folder(of: index), for: "the merged index")
-    // What a killed run left.
+    // A killed run may have left this file.
     if (try? IndexFile(path: path)) != nil { unlink(path) }
     let writer = try IndexWriter(path: path, head: index.head)
     do {

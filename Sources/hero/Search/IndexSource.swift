@@ -2,42 +2,44 @@ import Corpus
 import Formats
 import Tasks
 
-/// Videos that can be encoded into an index.
+/// A source of videos that can be encoded into an index.
 protocol IndexSource {
-  /// Their names, in the order in which they are indexed.
+  /// The names of the videos, in the order in which they are indexed.
   var videos: [String] { get }
-  /// Frames of a video, where that is known before it is read.
+  /// Returns the number of frames of a video, if known before reading it.
   func frameCount(of video: String) -> Int?
-  /// Seconds of a video, where a list has it.
+  /// Returns the duration of a video in seconds, if a list has it.
   func duration(of video: String) -> Double?
-  /// What a video would be encoded from.
+  /// Returns the hashes of what a video would be encoded from.
   /// - Throws: `DataError` where it cannot be read.
   func marks(of video: String) throws -> IndexedVideo.Sources
-  /// What is said in a video; nil where it is unknown.
+  /// Returns what is said in a video; nil if unknown.
   func sentences(of video: String) throws -> [SpokenSentence]?
-  /// Encodes videos. What was encoded is committed, also where `progress` ends the work.
-  /// - Returns: the names of those that could be read.
+  /// Encodes videos.
+  ///
+  /// Commits what was encoded even where `progress` throws.
+  /// - Returns: the names of the videos that could be read.
   func encode(
     _ videos: [String], _ pass: IndexPass, into writer: IndexWriter, _ report: inout Indexing.Report,
     _ progress: (Int, Int) throws -> Void
   ) throws -> Set<Name>
 }
 
-/// How videos are encoded.
+/// The settings of an encoding run.
 struct IndexPass {
-  /// Videos, or windows of long ones, a pass.
+  /// The number of videos, or of windows of long ones, in a pass.
   let batchSize: Int
   /// Reports every video that cannot be read.
   let onSkip: (String) -> Void
-  /// What the index is to know of a video of so many frames.
+  /// The information that the index stores about a video with so many frames.
   let describe: (_ video: String, _ frames: Int) throws -> IndexedVideo
 }
 
-/// The videos of a feature store with the subtitles of another, which a trained model encodes.
+/// The videos of a feature store, with another store's subtitles, for a trained model to encode.
 struct StoredVideos: IndexSource {
   private let model: SearchModel
   private let reader: VideoReader
-  /// As the subtitle store lists them.
+  /// The durations in seconds that the subtitle store lists.
   private let listed: [Name: Double]
 
   init(model: SearchModel, reader: VideoReader) {

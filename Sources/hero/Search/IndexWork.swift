@@ -1,23 +1,27 @@
 import Foundation
 import Training
 
-/// The folder beside an index in which `hero index --videos` keeps what it makes on the way.
+/// The folder beside an index in which `hero index --videos` keeps its intermediate files.
 public struct IndexWork: Sendable {
-  /// `INDEX.work`.
+  /// The folder's path: `INDEX.work`.
   public let path: String
 
-  /// - Parameter index: the index.
+  /// Creates the description of an index's folder.
+  ///
+  /// - Parameter index: the path of the index.
   public init(index: String) { path = "\(index).work" }
 
-  /// The folder of the feature store, if it is there.
+  /// The folder that holds the feature store, which may not exist.
   public var videoStores: String { "\(path)/video_db" }
-  /// Where the feature store lies, if it is there.
+  /// The path of the feature store, which may not exist.
   public var features: String { "\(videoStores)/own" }
-  /// Where the subtitle store lies, if it is there.
+  /// The path of the subtitle store, which may not exist.
   public var subtitles: String { "\(path)/subtitles.db" }
 
-  /// The options of a run that name the stores of an index's videos: the given ones, else this
-  /// folder's, else none, so that the run's own are read.
+  /// Returns the options of a run that name the stores of an index's videos.
+  ///
+  /// Given stores come first, then those of this folder. Without either, the run's own stores are
+  /// read.
   /// - Parameters:
   ///   - features: a feature store.
   ///   - subtitles: a subtitle store.

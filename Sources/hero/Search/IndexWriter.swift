@@ -2,11 +2,11 @@ import Engine
 import Formats
 import Foundation
 
-/// Adds videos to an index, and makes it where there is none.
+/// Adds videos to an index, and creates the index if there is none.
 ///
-/// Videos are collected and written together as a segment. They count once the segment is on the
-/// disk whole (`IndexFormat`). A killed run loses at most what it collected since, and the next one
-/// continues from there.
+/// The writer collects videos and writes them together as a segment. They become valid once the
+/// whole segment is on the disk (`IndexFormat`). A killed run loses only the videos collected since
+/// the last segment, and the next run continues from there.
 public final class IndexWriter {
   private let path: String
   private let layout: StoredRowLayout
@@ -20,11 +20,11 @@ public final class IndexWriter {
   private var text: [UInt8] = []
   private var pending = (entries: 0, rows: 0)
 
-  /// Bytes that are collected before they are written.
+  /// The number of bytes that are collected before they are written.
   static let segmentBytes = 64 << 20
 
-  /// Opens the index of this head, or makes it.
-  /// - Throws: `DataError` where the index is of another model, is damaged, or another process is
+  /// Opens the index with this head, or creates it.
+  /// - Throws: `DataError` where the index has another model or is damaged, or another process is
   ///   writing it.
   public init(path: String, head: IndexHead) throws {
     self.path = path
@@ -43,12 +43,12 @@ public final class IndexWriter {
       throw DataError("another run is writing it", file: path, cure: "Wait until it ends")
     }
     do {
-      // Read with the lock held, so that no other process adds anything in between.
+      // Reading with the lock held keeps other processes from adding videos in between.
       let file = try MappedFile(path: path)
       let newest = try IndexSlot.newest(in: file)
       let (known, _) = try IndexFile.head(of: file)
       try known.requireAddable(head, file: path)
-      // Last: an object that has everything is let go by itself, and would close the file again.
+      // Set last: a fully initialized object would run its `deinit` and close the file again.
       slot = newest
     } catch {
       FileLock.close(descriptor)
@@ -73,14 +73,15 @@ public final class IndexWriter {
   }
 
   /// Adds a video.
-  /// - Parameter frames: its encoded frames, [video.frames, width].
+  /// - Parameter frames: the encoded frames, [video.frames, width].
   public func add(_ video: IndexedVideo, frames: UnsafeBufferPointer<Float>) throws {
     try add(video, windows: [0..<video.frames], frames: frames)
   }
 
-  /// Adds a video as windows that were encoded each for itself.
+  /// Adds a video as windows that were encoded separately.
   /// - Parameters:
-  ///   - windows: frames of the video, the first from 0 on, each beginning after the one before.
+  ///   - windows: ranges of frames; the first begins at 0, each later one after the one before
+  ///     begins.
   ///   - frames: the windows' encoded frames end to end, [Σ windows, width].
   func add(_ video: IndexedVideo, windows: [Range<Int>], frames: UnsafeBufferPointer<Float>) throws {
     precondition(frames.count == windows.reduce(0) { $0 + $1.count } * layout.width)
@@ -88,8 +89,8 @@ public final class IndexWriter {
     try enter(video, windows)
   }
 
-  /// Adds a video of another index of the same model as it is encoded there.
-  /// - Parameter video: what is to be known of it.
+  /// Copies the encoded frames of a video from another index of the same model.
+  /// - Parameter video: what the index stores about the video.
   func copy(_ number: Int, of index: IndexFile, as video: IndexedVideo) throws {
     precondition(index.layout == layout)
     let places = index.places(of: number)
@@ -103,7 +104,7 @@ public final class IndexWriter {
     try enter(video, places.map { index.window(of: $0) })
   }
 
-  /// Notes whose the rows are that were collected last.
+  /// Adds the entries of the rows that were collected last.
   private func enter(_ video: IndexedVideo, _ windows: [Range<Int>]) throws {
     precondition(
       windows.first?.lowerBound == 0 && windows.allSatisfy { !$0.isEmpty }
@@ -125,7 +126,7 @@ public final class IndexWriter {
     if codeLayout.bytes(frames: pending.rows) + rows.count + text.count >= Self.segmentBytes { try commit() }
   }
 
-  /// Makes all videos that were added count.
+  /// Writes the collected videos as a segment and makes them valid.
   public func commit() throws {
     guard pending.entries > 0 else { return }
     let codes = FrameCodeEncoder(width: layout.width).encode(rows)
@@ -142,7 +143,7 @@ public final class IndexWriter {
       place += part.count
     }
     let end = IndexFormat.aligned(place)
-    // Also cuts off what a killed run left.
+    // Truncating also removes what a killed run left.
     guard ftruncate(descriptor, off_t(end)) == 0 else { throw DataError.system("write", file: path) }
     try synchronize()
     var next = slot
@@ -170,7 +171,7 @@ public final class IndexWriter {
 }
 
 extension IndexHead {
-  /// Refuses another model than the one that the index was made with.
+  /// Refuses a model other than the one that made the index.
   /// - Throws: `DataError` saying what differs.
   public func requireSame(as other: IndexHead, file: String) throws {
     guard kind.isSameKind(as: other.kind) else {
@@ -186,10 +187,10 @@ extension IndexHead {
         + "that cut a video, such as --max-clip-len, are its configuration")
   }
 
-  /// Refuses videos that cannot lie beside the index's own.
+  /// Refuses videos that cannot be added to the index.
   ///
-  /// - Parameter other: of the model that encodes them.
-  /// - Throws: `DataError` for another model's, and for int8's beside those of another precision.
+  /// - Parameter other: the head of the model that encodes the videos.
+  /// - Throws: `DataError` for another model, and where only one of the two precisions is int8.
   public func requireAddable(_ other: IndexHead, file: String) throws {
     try requireSame(as: other, file: file)
     guard let (own, given) = int8Difference(from: other) else { return }
@@ -198,8 +199,9 @@ extension IndexHead {
       file: file, cure: "Give --precision \(own.rawValue), or make another index")
   }
 
-  /// The precisions of both, where they differ and one is int8. The others lie within what an
-  /// index's rows, which are bfloat16, tell apart.
+  /// Returns both precisions if they differ and one is int8.
+  ///
+  /// The other precisions differ by less than the index's rows resolve, which are bfloat16.
   func int8Difference(from other: IndexHead) -> (own: Precision, given: Precision)? {
     guard let precision, let given = other.precision, precision != given,
       precision == .int8 || given == .int8

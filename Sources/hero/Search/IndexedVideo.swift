@@ -1,52 +1,55 @@
 import Corpus
 import Formats
 
-/// What an index knows of a video.
+/// The information that an index stores about a video.
 public struct IndexedVideo: Sendable, Equatable {
-  /// As its feature store names it; identity is by bytes.
+  /// The name in the feature store.
+  ///
+  /// Names are compared by bytes.
   public var name: String
-  /// Seconds.
+  /// The duration in seconds.
   public var duration: Double
-  /// Encoded frames.
+  /// The number of encoded frames.
   public var frames: Int
-  /// In the order of the subtitle store; empty for a video without speech.
+  /// The sentences in the order of the subtitle store; empty for a video without speech.
   public var sentences: [SpokenSentence]
-  /// The file with the video, if there is one.
+  /// The video's file, if there is one.
   public var file: MediaFile?
-  /// What it was encoded from; nil where the index does not say, as those of version 1.
+  /// The hashes of what it was encoded from; nil if the index has none, as in version 1.
   public var sources: Sources?
 
   /// A file to play.
   public struct MediaFile: Sendable, Equatable {
-    /// From the root.
+    /// The absolute path.
     public var path: String
-    /// Bytes when the video was added.
+    /// The size in bytes when the video was added.
     public var size: Int
-    /// When it was changed last, in seconds since 1970; nil where the index does not say.
+    /// The modification time in seconds since 1970; nil if the index has none.
     public var time: Double?
-    /// Of its size, its beginning and its end (`FileMark`); nil where the index does not say.
+    /// The hash of its size, beginning and end (`FileMark`); nil if the index has none.
     public var hash: String?
-    /// Seconds: the time that the file gives its first picture. A player counts from 0 at another
-    /// moment than the file's streams begin, so positions that players are sent to are later by
-    /// this.
+    /// The timestamp of the file's first picture in seconds.
+    ///
+    /// A player's time 0 differs from the beginning of the file's streams. So positions that
+    /// players are sent to are later by this.
     public var start: Double
 
     /// - Parameters:
-    ///   - path: from the root.
+    ///   - path: the absolute path.
     ///   - size: bytes.
-    ///   - time: when it was changed last, in seconds since 1970; nil where the index does not say.
+    ///   - time: the modification time in seconds since 1970; nil if the index has none.
     ///   - hash: see ``FileMark/hash``.
-    ///   - start: where its own clock begins, in seconds.
+    ///   - start: the timestamp of the first picture in seconds.
     public init(path: String, size: Int, time: Double? = nil, hash: String? = nil, start: Double = 0) {
       (self.path, self.size, self.time, self.hash, self.start) = (path, size, time, hash, start)
     }
   }
 
-  /// Hashes of what was encoded, to tell when that has changed.
+  /// Hashes of a video's features and subtitles, which show when they have changed.
   public struct Sources: Sendable, Equatable {
     /// Hash of the video's frames in the feature store.
     public var features: String
-    /// Empty for a video without subtitles.
+    /// The hash of the subtitles; empty for a video without any.
     public var subtitles: String
 
     /// - Parameter subtitles: empty for a video without subtitles.
@@ -59,7 +62,7 @@ public struct IndexedVideo: Sendable, Equatable {
   ///   - duration: seconds.
   ///   - frames: encoded frames.
   ///   - file: what a page plays; nil for none.
-  ///   - sources: nil where the index does not say.
+  ///   - sources: nil if the index has none.
   public init(
     name: String, duration: Double, frames: Int, sentences: [SpokenSentence], file: MediaFile? = nil,
     sources: Sources? = nil
@@ -68,14 +71,14 @@ public struct IndexedVideo: Sendable, Equatable {
     (self.sentences, self.file, self.sources) = (sentences, file, sources)
   }
 
-  /// What is said within a stretch of the video.
+  /// Returns what is said between two times, in seconds.
   public func said(from start: Double, to end: Double) -> String {
     sentences.filter { $0.start < end && $0.end > start }.map(\.text).joined(separator: " ")
   }
 }
 
 extension IndexedVideo {
-  /// What a segment's text holds of it.
+  /// The JSON that a segment's text holds about the video.
   var information: JSON {
     var json = JSONObject()
     json["file"] = file.map { .string($0.path) }
@@ -90,7 +93,9 @@ extension IndexedVideo {
     return .object(json)
   }
 
-  /// From a segment's entry and text. What is malformed counts as absent.
+  /// Reads a video from a segment's entry and text.
+  ///
+  /// Malformed values count as absent.
   init(name: String, duration: Double, frames: Int, fileSize: Int, information json: JSON) {
     let sentences = (json["sub"]?.array ?? []).compactMap { item -> SpokenSentence? in
       guard let parts = item.array, parts.count == 3, let start = parts[0].double, let end = parts[1].double,

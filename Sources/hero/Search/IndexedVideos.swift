@@ -3,41 +3,45 @@ import Formats
 import Model
 import Tasks
 
-/// The videos of an index as something to search among.
+/// The videos of an index as a collection to search.
 ///
-/// Memory stays bounded however many there are. Codes are read where they lie, exact rows only for
-/// the frames that the codes find best (`FrameSearch`), and span scores are made for the best
+/// Memory stays bounded for any number of videos. Codes are read in place, exact rows only for the
+/// frames that the codes rank best (`FrameSearch`). Span scores are computed only for the best
 /// entries.
 public final class IndexedVideos: SearchableVideos, Sendable {
-  /// Where names, windows and rows are read.
+  /// The index, which holds names, windows and rows.
   public let index: IndexFile
   private let scanner: RowScanner
   private let search: FrameSearch
 
-  /// `rowsRead` by default.
+  /// The default of `rowsRead`.
   public static let usualRowsRead = 40_000
 
-  /// - Parameter rowsRead: frames that are compared exactly at most. More find the same videos as
-  ///   all would more surely, and cost time.
+  /// Opens an index for searching.
+  ///
+  /// - Parameter rowsRead: the maximum number of frames compared exactly. More frames make it
+  ///   likelier that the best videos are found, and take more time.
   public init(_ index: IndexFile, rowsRead: Int = usualRowsRead, threads: Int? = nil) {
     self.index = index
     scanner = RowScanner(width: index.head.width, threads: threads)
     search = FrameSearch(index, scanner: scanner, rowsRead: max(1, rowsRead))
   }
 
-  /// Entries: a video that is longer than the model reads has several.
+  /// The number of entries.
+  ///
+  /// A video longer than the model's input has several.
   public var count: Int { index.places }
 
   /// Whether answers may lack a video that comparing with every frame would find.
   public var isApproximate: Bool { index.rows > search.rowsRead }
 
-  /// The video of an entry.
+  /// Returns the video of an entry.
   public func number(of place: Int) -> Int { index.video(at: place) }
 
-  /// The first frame of an entry's window, counted from its video's first.
+  /// Returns the first frame of an entry's window, counted from its video's first frame.
   public func firstFrame(of place: Int) -> Int { index.window(of: place).lowerBound }
 
-  /// All windows of a video, in order.
+  /// Returns all windows of a video, in order.
   public func places(of own: Int) -> Range<Int> { index.places(of: own) }
 
   /// Estimates all frames from their codes and compares the best exactly, on the host's threads.
@@ -49,8 +53,10 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     return try best((0..<queries.rows).map { Array(units[$0 * width..<($0 + 1) * width]) }, kept: kept)
   }
 
-  /// The best entries for queries of unit length, and where windows of one video take the places of
-  /// others, the best of those videos too.
+  /// Returns the best entries for queries of unit length.
+  ///
+  /// Windows of one video may take several places. Then the best entries of further videos are
+  /// added until there are `kept` videos.
   func best(_ units: [[Float]], kept: Int) throws -> [[(place: Int, score: Float)]] {
     guard count > 0, kept > 0 else { return units.map { _ in [] } }
     return try search.best(units, kept: kept).map { found in
@@ -63,7 +69,7 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     }
   }
 
-  /// Reads the rows of those windows and multiplies on the host's threads.
+  /// Reads the rows of the given windows and multiplies on the host's threads.
   public func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {
@@ -94,7 +100,7 @@ public final class IndexedVideos: SearchableVideos, Sendable {
       normalized: normalized, into: values)
   }
 
-  /// Reads every row of those windows exactly.
+  /// Computes the exact scores from every row of the given windows.
   public func scores(
     _ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape
   ) throws -> [Float] {
@@ -117,8 +123,9 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     }
   }
 
-  /// Cosines of a query of unit length with all frames of a video, the larger one where two windows
-  /// share a frame.
+  /// Returns the cosines of a query of unit length with all frames of a video.
+  ///
+  /// If two windows share a frame, the larger cosine counts.
   func cosines(_ unit: [Float], video: Int) throws -> [Float] {
     var all = [Float](repeating: -.infinity, count: index.frameCount(of: video))
     for place in index.places(of: video) {

@@ -5,51 +5,56 @@ import Foundation
 import Model
 import Tasks
 
-/// Encodes the videos of stores into an index, and brings an existing one up to date.
+/// Encodes the videos of stores into an index, and brings an existing index up to date.
 ///
 /// Appends videos that the index lacks. If some were replaced, moved or removed, it first encodes
-/// what is new into `INDEX.updating`. Then a merged index takes the place of the old one as a
-/// whole. A run that ends before that has changed nothing, and the next one continues with what was
-/// encoded.
+/// the new ones into `INDEX.updating`. Then a merged index replaces the old one as a whole. A run
+/// that ends earlier changes nothing, and the next one continues from what was encoded.
 public struct Indexing {
-  /// What came of it.
+  /// The result of a run.
   public struct Report: Equatable, Sendable {
-    /// New videos.
+    /// The number of new videos.
     public var added = 0
-    /// Videos that were in the index before and are as they were.
+    /// The number of videos that were in the index before and are unchanged.
     public var known = 0
-    /// Videos whose frames or subtitles are others than those that were encoded.
+    /// The number of videos whose frames or subtitles have changed.
     public var replaced = 0
-    /// Videos whose files have another path.
+    /// The number of videos whose files have another path.
     public var moved = 0
-    /// Names of videos that were removed, because their files are gone.
+    /// The names of videos that were removed because their files are gone.
     public var removed: [String] = []
-    /// Videos that could not be read.
+    /// The number of videos that could not be read.
     public var skipped = 0
-    /// Names of new videos that are shorter than the shortest moment.
+    /// The names of new videos that are shorter than the shortest moment.
     public var short: [String] = []
-    /// New videos that are indexed as several windows.
+    /// The number of new videos that are indexed as several windows.
     public var windowed = 0
   }
 
-  /// What is known of the files of videos.
+  /// The known properties of the videos' files.
   public struct Files {
-    /// Seconds of videos, where known; for others they follow from the frames.
+    /// The known durations in seconds.
+    ///
+    /// Other durations follow from the number of frames.
     public var durations: [Name: Double] = [:]
-    /// The file to play of a video, where there is one.
+    /// The file to play for a video, if there is one.
     public var media: (String) -> IndexedVideo.MediaFile? = { _ in nil }
-    /// Videos of the stores that are meant; nil for all.
+    /// The videos of the stores to index; nil for all.
     public var names: Set<Name>?
-    /// Whether a video of the index that is none of these is to be removed.
+    /// Whether a video of the index that the stores lack is to be removed.
     public var isGone: (IndexedVideo) -> Bool = { _ in false }
-    /// Whether a video without subtitles has none. Else those that the index has of it are kept.
+    /// Whether missing subtitles mean that a video has none.
+    ///
+    /// Otherwise the index keeps those that it has.
     public var subtitlesAreKnown = false
 
-    /// Nothing is known: durations follow from frames, no file plays, nothing is removed.
+    /// Creates an empty description: no durations, no files to play, nothing to remove.
     public init() {}
 
-    /// Seconds of a video of so many frames. What its file says is believed within the seconds of a
-    /// frame: containers count from another beginning, or guess.
+    /// Returns the duration in seconds of a video with so many frames.
+    ///
+    /// The file's own duration counts only if it agrees with the frames within one interval. Some
+    /// containers count from another beginning, or guess.
     func duration(of name: String, frames: Int, interval: Double) -> Double? {
       guard let told = durations[name] else { return nil }
       let seen = Double(frames) * interval
@@ -63,14 +68,14 @@ public struct Indexing {
   private let files: Files
   private var updating: String { "\(path).updating" }
 
-  /// Of a trained model's videos.
-  /// - Parameter path: the index, which is made where there is none.
+  /// Indexes the videos of a trained model.
+  /// - Parameter path: the index, which is created if there is none.
   public init(path: String, model: SearchModel, reader: VideoReader, files: Files = Files()) {
     self.init(path: path, head: model.head, source: StoredVideos(model: model, reader: reader), files: files)
   }
 
-  /// Of CLIP's features.
-  /// - Parameter path: the index, which is made where there is none.
+  /// Indexes CLIP's features.
+  /// - Parameter path: the index, which is created if there is none.
   public init(path: String, model: CLIPModel, videos: CLIPVideos, files: Files) {
     self.init(path: path, head: model.head, source: videos, files: files)
   }
@@ -81,14 +86,14 @@ public struct Indexing {
 
   /// Brings the index up to date.
   /// - Parameters:
-  ///   - batchSize: videos, or windows of long ones, a pass.
+  ///   - batchSize: the number of videos, or of windows of long ones, in a pass.
   ///   - onSkip: called for every video that cannot be read.
-  ///   - progress: called with the number of videos done of how many; what it throws ends the work.
-  ///     What was encoded until then stays.
+  ///   - progress: called with the number of videos done and the number of all; an error from it
+  ///     ends the work. What was encoded until then stays.
   public func run(
     batchSize: Int, onSkip: @escaping (String) -> Void, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Report {
-    // Held to the end, so that no other process writes.
+    // Held to the end, so that no other process writes the index.
     let writer = try IndexWriter(path: path, head: head)
     let index = try IndexFile(path: path)
     let changes = try IndexChanges(index, names: names, files: files, source: source)
@@ -144,11 +149,12 @@ public struct Indexing {
       file: files.media(name), sources: try source.marks(of: name))
   }
 
-  /// What is said before a video ends: a later sentence would be found where there is nothing to
-  /// see.
+  /// Returns what is said before a video ends.
+  ///
+  /// A later sentence would lead to a moment without pictures.
   private func sentences(of name: String, until duration: Double) throws -> [SpokenSentence] {
     let all = try source.sentences(of: name) ?? []
-    // The last frame stands for as long as the others.
+    // The last frame stands for a whole interval, as the others do.
     let end = duration + head.frameInterval
     let within = all.filter { $0.start < end }
     if within.count < all.count {
@@ -161,22 +167,24 @@ public struct Indexing {
   }
 }
 
-/// What is to be done to bring an index up to date.
+/// The changes that bring an index up to date.
 struct IndexChanges {
-  /// Videos to encode, in the order of the stores: new ones, and those that were replaced.
+  /// The videos to encode, in the order of the stores: new ones and replaced ones.
   private(set) var encoded: [String] = []
   /// Those of them that the index has.
   private(set) var replaced: Set<Name> = []
-  /// Videos that are as they were.
+  /// The videos that are unchanged.
   private(set) var kept: Set<Name> = []
-  /// Of these, what is to be known of them where that has changed.
+  /// The new information about videos in `kept` for which it has changed.
   private(set) var refreshed: [Name: IndexedVideo] = [:]
-  /// How many of these have files at another path.
+  /// The number of those whose files have another path.
   private(set) var moved = 0
   private(set) var removed: [String] = []
 
+  /// Compares an index with its source.
+  ///
   /// - Parameters:
-  ///   - names: the videos that there are.
+  ///   - names: the existing videos.
   ///   - source: what they would be encoded from.
   init(_ index: IndexFile, names: [String], files: Indexing.Files, source: any IndexSource) throws {
     var places: [Name: Int] = [:]
@@ -187,7 +195,7 @@ struct IndexChanges {
         continue
       }
       var video = try index.video(number)
-      // Encoding reports what cannot be read.
+      // Encoding reports videos that cannot be read.
       guard var sources = try? source.marks(of: name) else {
         encoded.append(name)
         replaced.insert(Name(name))
@@ -196,7 +204,7 @@ struct IndexChanges {
       if !files.subtitlesAreKnown, sources.subtitles.isEmpty {
         sources.subtitles = video.sources?.subtitles ?? ""
       }
-      // Version 1 has no hashes, and the beginnings of long videos only.
+      // Version 1 has no hashes, and only the beginnings of long videos.
       let isSame =
         try video.sources.map { $0 == sources }
         ?? (video.frames == source.frameCount(of: name)

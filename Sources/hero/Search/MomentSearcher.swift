@@ -12,33 +12,33 @@ import Training
 public struct FoundMoment: Sendable, Equatable {
   /// The video's number in the index.
   public var number: Int
-  /// What the index knows of it.
+  /// The information that the index has about the video.
   public var video: IndexedVideo
   /// Seconds from the video's start.
   public var start: Double
   /// Seconds from the video's start.
   public var end: Double
-  /// exp(α · cosine) · p(start) · p(end), the largest first; of CLIP the sum of 1 / (60 + rank).
+  /// exp(α · cosine) · p(start) · p(end); with CLIP, the sum of 1 / (60 + rank).
   public var score: Float
-  /// What the score is made of, where it is CLIP's.
+  /// The parts of CLIP's score; nil for a trained model.
   public var evidence: Evidence?
 
-  /// Where a moment stands in the list of pictures and in that of subtitles.
+  /// The scores and ranks of a moment in the list of pictures and in that of subtitles.
   public struct Evidence: Sendable, Equatable {
-    /// The mean of its frames' cosines with the query.
+    /// The mean cosine of its frames with the query.
     public var cosine: Float?
-    /// From 1.
+    /// The rank among pictures, from 1.
     public var pictureRank: Int?
-    /// The score of the subtitles' words; nil where the query shares none with them.
+    /// The score of the subtitles' words; nil if the query shares none with them.
     public var bm25: Float?
-    /// From 1.
+    /// The rank among subtitles, from 1.
     public var subtitleRank: Int?
   }
 
-  /// What is said in it.
+  /// The words said during the moment.
   public var subtitle: String { video.said(from: start, to: end) }
 
-  /// For `--json` and the server, which answer alike.
+  /// The moment as JSON, for both `--json` and the server.
   public var json: JSON {
     var json: JSONObject = [
       "video": .string(video.name), "number": .int(number), "start": .double(start), "end": .double(end),
@@ -55,13 +55,13 @@ public struct FoundMoment: Sendable, Equatable {
   }
 }
 
-/// How a query fits a video, frame by frame.
+/// The fit of a query with a video, frame by frame.
 public struct Alignment: Sendable {
-  /// Cosine of the query with each frame.
+  /// The cosine of the query with each frame.
   public var cosines: [Float]
-  /// The score of the best moment that each frame is part of, with the video given.
+  /// The score of the best moment that covers each frame, given the video.
   public var moments: [Float]
-  /// The best moments, suppression done.
+  /// The best moments after suppression.
   public var best: [MomentPrediction]
 }
 
@@ -69,28 +69,29 @@ public struct Alignment: Sendable {
 public final class MomentSearcher: @unchecked Sendable {
   /// The index that is searched.
   public let index: IndexFile
-  /// The model that made it, which encodes queries.
+  /// The model that made the index; it encodes queries.
   public let model: SearchModel
   private let search: MomentSearch<IndexedVideos>
   private let options: RetrievalEvaluationOptions
-  /// As `hero eval` searches.
+  /// The search with the settings of `hero eval`.
   private let evaluating: MomentSearch<IndexedVideos>
   private let suppression: NonMaximumSuppression
-  /// Held by whoever uses the device.
+  /// The lock that whoever uses the device holds.
   let turns = NSLock()
 
-  /// Where a run has no suppression of its own, moments that overlap a better one by more than this
-  /// are left out.
+  /// The overlap with a better moment above which a moment is suppressed, if the run sets none.
   private static let usualSuppression: Float = 0.5
-  /// Bytes of a query at most.
+  /// The maximum number of bytes of a query.
   public static let longestQuery = 1000
 
+  /// Opens an index with the model that made it.
+  ///
   /// - Parameters:
   ///   - path: the index.
-  ///   - folder: of the model's run; nil for the one that made the index.
+  ///   - folder: the folder of the model's run; nil for the run that made the index.
   ///   - tokenizer: its folder; nil for the one that made the index.
   ///   - rowsRead: see `IndexedVideos`.
-  /// - Throws: `DataError` where the model is not the one that made the index.
+  /// - Throws: `DataError` where another model made the index.
   public init(
     index path: String, folder: String? = nil, checkpoint: String = "best", tokenizer: String? = nil,
     arguments: RunArguments = RunArguments(), rowsRead: Int = IndexedVideos.usualRowsRead, log: RunLog,
@@ -121,10 +122,10 @@ public final class MomentSearcher: @unchecked Sendable {
 
   private var findsMoments: Bool { options.rankings.contains(where: \.findsMoments) }
 
-  /// A query without the white space around it.
-  /// - Throws: `UsageError` for an empty one and an endless one.
+  /// Returns a query without the white space around it.
+  /// - Throws: `UsageError` for a query that is empty, too long or not UTF-8.
   static func checkedQuery(_ text: String) throws -> String {
-    // Byte order marks and white space in any order around the sentence.
+    // Byte order marks and white space may surround the sentence in any order.
     let query = text.trimmingCharacters(in: .whitespacesAndNewlines.union(["\u{FEFF}"]))
     guard !query.isEmpty else { throw UsageError("the query is empty") }
     guard !query.utf8.contains(0) else {
@@ -139,26 +140,28 @@ public final class MomentSearcher: @unchecked Sendable {
     return query
   }
 
-  /// Tokens of a typed query.
-  /// - Throws: `UsageError` for an empty one, an endless one, and one that the model cannot read.
+  /// Returns the tokens of a typed query.
+  /// - Throws: `UsageError` for a query that is empty, too long or unreadable for the model.
   private func tokens(_ text: String) throws -> [Int32] {
     let query = try Self.checkedQuery(text)
     do { return try model.tokens(query) } catch let error as DataError { throw UsageError("\(error)") }
   }
 
-  /// The best moments for a query, the best first, none overlapping a better one too much.
+  /// Returns the best moments for a query, best first.
+  ///
+  /// Suppresses those that overlap a better one.
   public func find(_ text: String, limit: Int) throws -> [FoundMoment] {
     try find(tokens: try tokens(text), limit: limit)
   }
 
-  /// The same for token ids, the leading special token included.
+  /// Does the same for token ids, which include the leading special token.
   public func find(tokens: [Int32], limit: Int) throws -> [FoundMoment] {
     guard index.count > 0 else { return [] }
     let answer = try turns.withLock {
       try search.answer([tokens], own: [nil], findsMoments: findsMoments)[0]
     }
     let ranked = findsMoments ? suppression(answer.moments) : answer.videos
-    // A long video's subtitles are read once.
+    // Subtitles of a long video are read only once.
     var videos: [Int: IndexedVideo] = [:]
     return try ranked.prefix(max(0, limit)).map { found in
       let video = try videos[found.video] ?? index.video(found.video)
@@ -169,7 +172,8 @@ public final class MomentSearcher: @unchecked Sendable {
     }
   }
 
-  /// What `hero eval` would find for a query of a known video: suppression is the run's own.
+  /// Returns what `hero eval` finds for a query about a known video, with the run's own
+  /// suppression.
   public func evaluate(tokens: [Int32], video: Int) throws -> MomentSearch<IndexedVideos>.Answer {
     var answer = try turns.withLock {
       try evaluating.answer([tokens], own: [video], findsMoments: findsMoments)[0]
@@ -183,12 +187,12 @@ public final class MomentSearcher: @unchecked Sendable {
     return answer
   }
 
-  /// How a query fits one video.
+  /// Returns how a query fits one video.
   public func align(_ text: String, video: Int) throws -> Alignment {
     try align(tokens: try tokens(text), video: video)
   }
 
-  /// The same for token ids.
+  /// Does the same for token ids.
   public func align(tokens: [Int32], video: Int) throws -> Alignment {
     let (unit, answer) = try turns.withLock {
       let tape = Tape.inference(model.model.store.backend)
@@ -201,7 +205,7 @@ public final class MomentSearcher: @unchecked Sendable {
     let cosines = try search.videos.cosines(unit, video: video)
     var moments = [Float](repeating: 0, count: cosines.count)
     let interval = Float(index.head.frameInterval)
-    // From the worst to the best, so that the best has the last word.
+    // Going from the worst to the best lets the best overwrite the others.
     for moment in answer.reversed() {
       let first = Int((moment.start / interval).rounded())
       let last = min(Int((moment.end / interval).rounded()), moments.count)

@@ -5,27 +5,30 @@ import Foundation
 import Model
 import Tasks
 
-/// Times searching among many videos of random frames, with a full-size model of random weights.
+/// Measures the time of searches among many videos of random frames, with a full-size random model.
 public struct SearchBench {
-  /// What is made.
+  /// The size and the kind of the index.
   public struct Work: Sendable {
-    /// Videos of the index.
+    /// The number of videos in the index.
     public var videos = 20_000
-    /// Frames of each video.
+    /// The number of frames of each video.
     public var frames = 100
-    /// Queries that are timed.
+    /// The number of queries that are timed.
     public var queries = 20
-    /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst
-    /// for codes.
+    /// The similarity of a video's frames: the square of the cosine of any two.
+    ///
+    /// 0 is the worst case for codes.
     public var likeness: Float = 0
-    /// Topics that videos are of; what a video's frames share is half its topic's. 0 for none.
+    /// The number of topics; 0 for none.
+    ///
+    /// A topic gives half of what the frames of its videos share.
     public var topics = 0
-    /// Whether the index is one of CLIP's rows, and its text tower reads the queries.
+    /// Whether the index has CLIP's rows, and CLIP's text tower reads the queries.
     public var isCLIP = false
-    /// Queries for which every frame is read, to see whether the same videos are found.
+    /// The number of queries whose results are compared with those of reading every frame.
     public var compared = 20
 
-    /// 20,000 videos of 100 frames, as a trained model's index.
+    /// Creates the default: 20,000 videos of 100 frames, as in a trained model's index.
     public init() {}
   }
 
@@ -33,11 +36,16 @@ public struct SearchBench {
   private let path: String
   private let backend: any Backend
 
-  /// - Parameter path: the index to make; one of another run with the same work is used again.
+  /// Prepares a benchmark.
+  ///
+  /// - Parameter path: the index to create; one that an earlier run with the same work made is
+  ///   reused.
   public init(_ work: Work, path: String, backend: any Backend) {
     (self.work, self.path, self.backend) = (work, path, backend)
   }
 
+  /// Creates the index and times the searches.
+  ///
   /// - Parameter progress: called with the number of videos written.
   public func run(progress: (Int) throws -> Void) throws -> JSON {
     let shape = StepBench.fullSize
@@ -58,7 +66,7 @@ public struct SearchBench {
     let asked = try work.isCLIP ? clip(index) : trained(videos)
     var random = RandomStream(seed: 2, stream: 0)
     var answers: [Double] = []
-    // One that is not counted brings the codes into memory.
+    // The first answer, which is not counted, loads the codes into memory.
     for number in 0...max(1, work.queries) {
       let text = (0..<12).map { _ in Int32.random(in: 5..<49_000, using: &random) }
       let time = try seconds { try asked.answer(text) }
@@ -100,7 +108,7 @@ public struct SearchBench {
     return .object(json)
   }
 
-  /// What a model does with the tokens of a query.
+  /// The steps of a model that are timed for the tokens of a query.
   private struct Asked {
     var encode: ([Int32]) -> Void
     var answer: ([Int32]) throws -> Void
@@ -167,7 +175,7 @@ public struct SearchBench {
     return x.map { $0 / length }
   }
 
-  /// Resident bytes of the process's own, and of files that it has mapped.
+  /// Returns the resident bytes of the process's own memory and of its mapped files.
   private static func memory() -> (own: Int, mapped: Int) {
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     func bytes(_ name: String) -> Int {

@@ -7,25 +7,27 @@ import Tasks
 import Text
 import Training
 
-/// A model with its tokenizer: what turns videos and queries into vectors that can be compared.
+/// A model with its tokenizer, which turns videos and queries into comparable vectors.
 public struct SearchModel {
   /// The retrieval model with the run's options.
   public let opened: OpenedRetrieval
-  /// Turns a typed query into the model's tokens.
+  /// The tokenizer of typed queries.
   public let tokenizer: Tokenizer
   /// The tokenizer's folder.
   public let tokenizerFolder: String
-  /// What an index of this model's rows says of it.
+  /// The head of an index with this model's rows.
   public let head: IndexHead
 
   /// The network itself.
   public var model: RetrievalModel { opened.model }
 
+  /// Opens a trained model.
+  ///
   /// - Parameters:
-  ///   - folder: of the model's run.
+  ///   - folder: the folder of the model's run.
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - tokenizer: the folder with vocab.json and merges.txt.
-  ///   - subtitles: what the store says whose subtitles the model will read.
+  ///   - subtitles: the metadata of the store whose subtitles the model reads.
   ///   - arguments: options that override the run's.
   ///   - work: whether videos are encoded or searched.
   public init(
@@ -37,7 +39,7 @@ public struct SearchModel {
     tokenizer = try run.tokenizer(path, [subtitles].compactMap { $0 }, opened.model.configuration)
     tokenizerFolder = path
     let configuration = opened.configuration
-    // What an encoded frame depends on besides the weights.
+    // The settings other than the weights that an encoded frame depends on.
     let cut: JSON = [
       "task": .string(configuration.task.rawValue), "vfeat_interval": .double(configuration.frameInterval),
       "feat_version": .string(configuration.featureVersion),
@@ -57,8 +59,8 @@ public struct SearchModel {
       modelFolder: Self.absolute(folder), tokenizer: Self.absolute(path), precision: backend.precision)
   }
 
-  /// The folder of the tokenizer that a subtitle store is read with.
-  /// - Parameter option: what the user gave.
+  /// Returns the folder of the tokenizer for a subtitle store.
+  /// - Parameter option: the folder that the user gave.
   public static func tokenizer(option: String?, subtitles: StoreMeta?) throws -> String {
     guard option != nil || subtitles?.tokenizer != nil else {
       throw UsageError("give --tokenizer, the folder with vocab.json and merges.txt")
@@ -68,8 +70,8 @@ public struct SearchModel {
 
   static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
 
-  /// The token ids of a query, the leading special token included.
-  /// - Throws: `DataError` where the model cannot read them.
+  /// Returns the token ids of a query, with the leading special token.
+  /// - Throws: `DataError` where the model cannot read the query.
   public func tokens(_ query: String) throws -> [Int32] {
     let tokens = [tokenizer.cls] + tokenizer.encodeQuery(query)
     try checkQuery(tokens, model.configuration, "the query")

@@ -5,11 +5,11 @@ import Metrics
 import Tasks
 import Training
 
-/// A query whose answer is known.
+/// A query with its known answer.
 public struct SplitQuery: Sendable {
   /// The sentence as people read it.
   public var text: String
-  /// Token ids, the leading special token included.
+  /// The token ids, with the leading special token.
   public var tokens: [Int32]
   /// The annotated video and its moments.
   public var truth: RetrievalTruth
@@ -17,19 +17,21 @@ public struct SplitQuery: Sendable {
   public var video: Int
 }
 
-/// The queries of a split whose videos an index holds.
+/// The queries of a split that are about videos of an index.
 public struct SplitQueries: Sendable {
-  /// In the file's order.
+  /// The queries in the order of the file.
   public var queries: [SplitQuery] = []
-  /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence,
-  /// with one that the model cannot read.
+  /// The number of unusable rows: without a video or a sentence, about a video that the index
+  /// lacks, or with a sentence that the model cannot read.
   public var skipped = 0
 
+  /// Reads the queries of a split.
+  ///
   /// - Parameters:
   ///   - path: JSON lines (`desc_id`, `desc`, `vid_name`, `ts`), or a query store.
-  ///   - model: makes the tokens of a sentence where no store has them.
+  ///   - model: tokenizes sentences if there is no store.
   ///   - log: reports the rows that the model cannot read.
-  /// - Throws: `DataError` for a file that cannot be read or without a single usable row.
+  /// - Throws: `DataError` for a file that cannot be read or has no usable row.
   public init(
     path: String, index: IndexFile, model: SearchModel, log: RunLog? = nil
   ) throws {

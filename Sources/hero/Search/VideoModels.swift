@@ -4,18 +4,21 @@ import Foundation
 import Tasks
 import Training
 
-/// Models that tell of the videos of an index: one that describes moments, one that answers
-/// questions. Threads may share them; they and the searching model take turns.
+/// Models that describe moments and answer questions about the videos of an index.
+///
+/// Threads may share them. They and the searching model take turns.
 public final class VideoModels: @unchecked Sendable {
   private let index: IndexFile
   private let captioning: OpenedCaptioning?
   private let answering: OpenedAnswering?
   private let turns: NSLock
 
+  /// Combines models of an index's videos.
+  ///
   /// - Parameters:
-  ///   - searcher: of the index, whose device the models are on.
-  ///   - captioning: nil where moments are not described.
-  ///   - answering: nil where no questions are answered.
+  ///   - searcher: the searcher of the index, on whose device the models run.
+  ///   - captioning: nil if moments are not described.
+  ///   - answering: nil if questions are not answered.
   public init(searcher: MomentSearcher, captioning: OpenedCaptioning?, answering: OpenedAnswering?) {
     (index, turns) = (searcher.index, searcher.turns)
     (self.captioning, self.answering) = (captioning, answering)
@@ -23,11 +26,11 @@ public final class VideoModels: @unchecked Sendable {
 
   /// Whether moments can be described.
   public var describes: Bool { captioning != nil }
-  /// Answers that a question may have at most; 0 where no questions are answered.
+  /// The maximum number of answers to a question; 0 if questions are not answered.
   public var mostAnswers: Int { answering?.answersPerQuestion ?? 0 }
 
-  /// How many of the index's videos each model's stores lack.
-  /// - Throws: `DataError` where stores have none of them.
+  /// Returns the largest number of the index's videos that a model's stores lack.
+  /// - Throws: `DataError` where a model's stores have none of them.
   public func missing() throws -> Int {
     let names = try (0..<index.count).map { try index.name(of: $0) }
     let readers = [captioning?.videos, answering?.videos].compactMap { $0 }
@@ -42,12 +45,14 @@ public final class VideoModels: @unchecked Sendable {
     }.max() ?? 0
   }
 
-  /// The caption of a moment, as `hero caption` writes it; behind the frames that the model reads,
-  /// of a part of the video with the moment in its middle.
+  /// Returns the caption of a moment, as `hero caption` writes it.
+  ///
+  /// If the moment lies beyond the frames that the model reads, the model reads a part of the video
+  /// with the moment in its middle.
   /// - Parameter span: nil for the whole video.
-  /// - Returns: nil where moments are not described.
-  /// - Throws: `DataError` where the video cannot be read, or the moment begins after its end or is
-  ///   longer than what the model reads.
+  /// - Returns: nil if moments are not described.
+  /// - Throws: `DataError` where the video cannot be read, or where the moment begins after its end
+  ///   or exceeds the model's input.
   public func describe(_ video: Int, _ span: TimeSpan?) throws -> String? {
     guard let captioning else { return nil }
     let name = try index.name(of: video)
@@ -55,9 +60,9 @@ public final class VideoModels: @unchecked Sendable {
   }
 
   /// Answers a question about a video.
-  /// - Parameter span: the question's moment, which chooses a part of a long video; nil for the
+  /// - Parameter span: the question's moment, which selects a part of a long video; nil for the
   ///   whole video.
-  /// - Returns: nil without a model that answers questions.
+  /// - Returns: nil if no model answers questions.
   /// - Throws: `DataError` where the video cannot be read, the texts are too long, or the moment
   ///   begins after the video's end or is longer than the model's input.
   public func answer(

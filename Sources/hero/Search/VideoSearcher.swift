@@ -6,20 +6,20 @@ public protocol VideoSearcher: AnyObject, Sendable {
   var index: IndexFile { get }
   /// Whether answers may lack a video that comparing with every frame would find.
   var isApproximate: Bool { get }
-  /// How moments are found and ranked, for those who read JSON.
+  /// The methods that find and rank moments, for readers of the JSON.
   var ranking: JSON { get }
-  /// The best moments for a query, the best first, none overlapping a better one too much.
+  /// Returns the best moments for a query, best first, none overlapping a better one too much.
   /// - Throws: `UsageError` for a query that cannot be asked.
   func find(_ text: String, limit: Int) throws -> [FoundMoment]
-  /// How a query fits one video.
+  /// Returns how a query fits one video.
   func align(_ text: String, video: Int) throws -> Alignment
-  /// What a person should know of how a query is read; nil where there is nothing.
+  /// Returns a note on how a query is read; nil if there is nothing to say.
   func note(on text: String) -> String?
 }
 
 extension VideoSearcher {
-  /// An answer as `hero search --json` and the server give it.
-  /// - Parameter seconds: that it took.
+  /// Returns an answer as `hero search --json` and the server give it.
+  /// - Parameter seconds: the time that the answer took.
   public func json(_ query: String, _ moments: [FoundMoment], seconds: Double) -> JSON {
     var json: JSONObject = [
       "query": .string(query), "seconds": .double(seconds), "approximate": .bool(isApproximate),
@@ -33,6 +33,6 @@ extension VideoSearcher {
 extension MomentSearcher: VideoSearcher {
   /// `{"by": "hero"}`.
   public var ranking: JSON { ["by": "hero"] }
-  /// nil: a trained model reads every query that it takes.
+  /// Returns nil, as a trained model reads the whole of every query that it accepts.
   public func note(on text: String) -> String? { nil }
 }

@@ -2,7 +2,7 @@ import Formats
 import Foundation
 import Search
 
-// Values as the page's script and other clients get them.
+// JSON of the values that the page's script and other clients receive.
 
 extension IndexedVideo {
   var json: JSON {
@@ -14,14 +14,14 @@ extension IndexedVideo {
     ]
   }
 
-  /// Tells its file, as it was indexed, from others.
+  /// A hash that identifies its file as it was indexed.
   var mark: String {
     String(
       ContentHash.of(Array("\(file?.path ?? name)\0\(file?.size ?? 0)\0\(file?.time ?? 0)".utf8)), radix: 16)
   }
 
-  /// What the page shows of its file.
-  /// - Parameter path: whether to say where it lies.
+  /// Returns what the page shows of its file.
+  /// - Parameter path: whether to include the path.
   func shown(with path: Bool) -> [(key: String, value: JSON)] {
     let present = file.map { $0.state == .there } ?? false
     let folder = file.map { (($0.path as NSString).deletingLastPathComponent as NSString).lastPathComponent }

@@ -2,17 +2,18 @@ import FlyingFox
 import FlyingSocks
 import Foundation
 
-/// One client's connection, from its first request to its last.
+/// The connection of one client, from its first request to its last.
 ///
-/// FlyingFox's own loop reads heads of any length and waits for ever; here every wait has an end
-/// and every size a limit.
+/// FlyingFox's own loop reads heads of any length and waits forever. This one limits every wait and
+/// every size.
 struct Connection: Sendable {
   let socket: AsyncSocket
   let handler: any HTTPHandler
   let limits: ServerLimits
 
-  /// Answers requests until the client leaves, is too slow or sends what is none. Closing is the
-  /// caller's.
+  /// Answers requests until the client leaves, is too slow or sends an invalid request.
+  ///
+  /// The caller closes the socket.
   func serve(as place: OpenConnections.Place) async {
     var rest: [UInt8] = []
     do {
@@ -28,14 +29,14 @@ struct Connection: Sendable {
         if !staysOpen { break }
       }
     } catch let refused as RefusedRequest {
-      // The rest of what such a client sends is not looked at.
+      // The rest of what the client sends is not read.
       try? await send(HTTPResponse(refused), to: nil, staysOpen: false, place)
     } catch {
-      // The client has left, or did not take what it asked for.
+      // The client has left, or did not accept its answer in time.
     }
   }
 
-  /// Tells a client that there is no room, and leaves.
+  /// Tells a client that the server is full, and closes the connection.
   func refuse() async {
     let response = HTTPResponse(RefusedRequest(status: 503, reason: "there are too many connections"))
     try? await send(response, to: nil, staysOpen: false)
@@ -52,7 +53,7 @@ struct Connection: Sendable {
     }
   }
 
-  /// The bytes of the next head and those that came after it; nil where the client has left.
+  /// Reads the bytes of the next head and those that came after it; nil if the client has left.
   private func nextHead(after rest: [UInt8]) async throws -> (head: [UInt8], rest: [UInt8])? {
     do {
       return try await within(limits.requestSeconds) { [socket, limits] in
@@ -65,7 +66,7 @@ struct Connection: Sendable {
           guard bytes.count <= limits.headBytes else {
             throw RefusedRequest(status: 431, reason: "the request's headers are too long")
           }
-          // What opens a connection of TLS is no text, and would be waited for to its end.
+          // A TLS handshake contains no head, so waiting for its end would take until the timeout.
           guard bytes.first != 0x16 else {
             throw RefusedRequest(status: 400, reason: "this server speaks http://, not https://")
           }
@@ -86,8 +87,9 @@ struct Connection: Sendable {
     }
   }
 
-  /// Head and first part go out as one: two writes cost a kept connection the client's delayed
-  /// acknowledgement (40 ms).
+  /// Sends a response, with its head and first part in one write.
+  ///
+  /// On a kept connection, a second write waits for the client's delayed acknowledgement (40 ms).
   private func send(
     _ response: HTTPResponse, to request: HTTPRequest?, staysOpen: Bool, _ place: OpenConnections.Place? = nil
   ) async throws {
@@ -121,10 +123,10 @@ struct Connection: Sendable {
   }
 }
 
-/// Something took longer than it may.
+/// The error of work that exceeds its time limit.
 struct TooSlow: Error {}
 
-/// What `work` gives, or `TooSlow` after so many seconds.
+/// Returns the result of `work`, or throws `TooSlow` after so many seconds.
 func within<Result: Sendable>(
   _ seconds: Double, _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
@@ -141,7 +143,7 @@ func within<Result: Sendable>(
 }
 
 extension HTTPResponse {
-  /// Says in JSON why a request is refused.
+  /// Creates a JSON response that says why a request is refused.
   init(_ refused: RefusedRequest) {
     self.init(
       statusCode: HTTPStatusCode(refused.status, phrase: Self.phrase(refused.status)),

@@ -2,12 +2,11 @@ import Foundation
 import Search
 import Synchronization
 
-/// How many of an index's files are no longer on disk as they were indexed, counted once in the
-/// background.
+/// The number of an index's files that are missing or changed, counted once in the background.
 final class MissingFiles: Sendable {
   private let found = Mutex<Int?>(nil)
 
-  /// The number; nil while it is being counted.
+  /// The number of files; nil while they are being counted.
   var count: Int? { found.withLock { $0 } }
 
   init(_ index: IndexFile) {

@@ -2,20 +2,21 @@ import FlyingSocks
 import Foundation
 import Synchronization
 
-/// The connected clients. At the limit, a new one takes the place of the one that has kept the
-/// server waiting longest: for a request, or to take an answer. So clients that only hold
-/// connections open lock nobody out.
+/// The connected clients, up to a limit.
+///
+/// At the limit, a new client replaces the one that has kept the server waiting longest, for a
+/// request or to accept an answer. So clients that only hold connections open lock nobody out.
 final class OpenConnections: Sendable {
   private struct Entry {
     var socket: Socket
-    /// Ticks of `State.clock` when the server began to wait for the client; nil while the server
-    /// works for it.
+    /// The tick of `State.clock` at which the server began to wait for the client; nil while it
+    /// works for the client.
     var waitsSince: Int?
   }
 
   private struct State {
     var entries: [Int: Entry] = [:]
-    /// Counts entries and waits, so that an order needs no clock.
+    /// The number of entries and waits so far, which orders them without a clock.
     var clock = 0
   }
 
@@ -24,7 +25,7 @@ final class OpenConnections: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
-  /// A place for a client; nil where the server works for as many as it may.
+  /// Returns a place for a client; nil if the server works for all clients that it may have.
   func enter(_ socket: Socket) -> Place? {
     state.withLock { state in
       if state.entries.count >= limit {
@@ -32,7 +33,7 @@ final class OpenConnections: Sendable {
         guard let longest = waiting.min(by: { $0.since < $1.since }),
           let left = state.entries.removeValue(forKey: longest.id)
         else { return nil }
-        // Wakes the task that waits for this client; the task closes the socket.
+        // Shutting the socket down wakes the task that waits for this client; the task closes it.
         _ = shutdown(left.socket.file.rawValue, Int32(SHUT_RDWR))
       }
       state.clock += 1
@@ -41,12 +42,12 @@ final class OpenConnections: Sendable {
     }
   }
 
-  /// A client's place, from its coming to its leaving.
+  /// The place of a client from its arrival to its departure.
   struct Place: Sendable {
     fileprivate let id: Int
     fileprivate let connections: OpenConnections
 
-    /// The server begins to wait for the client.
+    /// Notes that the server begins to wait for the client.
     func waits() {
       connections.state.withLock { state in
         state.clock += 1
@@ -54,10 +55,12 @@ final class OpenConnections: Sendable {
       }
     }
 
-    /// The client has done what was waited for.
+    /// Notes that the client has done what the server waited for.
     func works() { connections.state.withLock { $0.entries[id]?.waitsSince = nil } }
 
-    /// To be called before the socket is closed: its number may then be another client's.
+    /// Removes the client.
+    ///
+    /// Must precede closing the socket, whose number may then be another client's.
     func leave() { connections.state.withLock { $0.entries[id] = nil } }
   }
 }

@@ -2,18 +2,20 @@ import FlyingFox
 import Foundation
 import Synchronization
 
-/// What answers while an index is opened, which may take a minute: that it is, and to ask again.
-/// Then the site itself answers.
+/// Tells clients to retry while an index is being opened, which may take a minute.
+///
+/// Then it passes requests to the site itself.
 public final class OpeningSite: HTTPHandler {
   private let site = Mutex<SearchSite?>(nil)
 
-  /// Nothing is open yet.
+  /// Creates a site without an index.
   public init() {}
 
-  /// From here on the site answers.
+  /// Passes all later requests to the site.
   public func open(_ site: SearchSite) { self.site.withLock { $0 = site } }
 
-  /// 503 with `Retry-After`, for browsers a page that loads itself again, until the site answers.
+  /// Answers 503 with `Retry-After`, and browsers with a page that reloads itself, until the site
+  /// opens.
   ///
   /// - Throws: `RefusedRequest` with the status and the reason that the client gets.
   public func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {

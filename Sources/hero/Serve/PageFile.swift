@@ -1,11 +1,11 @@
 import Foundation
 
-/// A file of the page. They are part of the program, so that it needs none beside it.
+/// A file of the page, embedded in the program so that the program needs no files beside it.
 struct PageFile: Sendable {
   var type: String
   var content: Data
 
-  /// The file of a path; nil where the page has none.
+  /// Returns the file of a path; nil if the page has none.
   static func named(_ path: String) -> PageFile? {
     switch path {
     case "/", "/index.html":

@@ -2,11 +2,11 @@ import Foundation
 import Synchronization
 import Vision
 
-/// Pictures of moments, decoded one at a time; the last ones are kept.
+/// Pictures of moments, decoded one at a time, with the last ones cached.
 final class Pictures: Sendable {
   private struct State {
     var kept: [String: [UInt8]] = [:]
-    /// The keys of those kept, the oldest first.
+    /// The keys of cached pictures, oldest first.
     var order: [String] = []
     var waiting = 0
   }
@@ -16,8 +16,9 @@ final class Pictures: Sendable {
   private static let mostKept = 256
   private static let mostWaiting = 48
 
-  /// The picture of a video's file at a time, as JPEG; nil where there is none, or where too many
-  /// are waited for.
+  /// Returns the picture of a video's file at a time in seconds, as JPEG.
+  ///
+  /// Returns nil if there is none or if too many requests wait.
   func jpeg(of path: String, at time: Double) async -> [UInt8]? {
     let key = "\(path) \((time * 10).rounded())"
     let (known, isFull) = state.withLock { state in

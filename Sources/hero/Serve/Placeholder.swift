@@ -1,7 +1,6 @@
 import Formats
 
-/// A picture for a video of which there is none: a colour of its own and the beginnings of its
-/// name.
+/// A picture for a video without one: a color of its own and the initials of its name.
 enum Placeholder {
   static func svg(of name: String) -> String {
     let hash = ContentHash.of(Array(name.utf8))

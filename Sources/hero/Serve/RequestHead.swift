@@ -1,17 +1,18 @@
 import FlyingFox
 import Foundation
 
-/// A request that cannot be answered as it is.
+/// The error of a request that the server refuses.
 struct RefusedRequest: Error, Equatable {
   var status: Int
   var reason: String
 }
 
-/// The line and the headers of a request, read strictly (RFC 9112): whatever is not plainly right
-/// is refused.
+/// Parses the first line and the headers of a request strictly (RFC 9112).
+///
+/// It refuses everything that is not clearly valid.
 enum RequestHead {
-  /// Where the empty line ends that ends a head; nil while it has not come.
-  /// - Parameter from: where to begin to look.
+  /// Returns the end of the empty line that ends a head; nil if the head is incomplete.
+  /// - Parameter from: where the search begins.
   static func end(in bytes: [UInt8], from start: Int) -> Int? {
     var place = max(0, start - 3)
     while place < bytes.count {
@@ -24,13 +25,14 @@ enum RequestHead {
     return nil
   }
 
-  /// The request of a head. This server expects no body, so it refuses a request that announces
-  /// one.
+  /// Parses a head into a request.
+  ///
+  /// Refuses a request that announces a body.
   static func parse(_ bytes: ArraySlice<UInt8>, limits: ServerLimits) throws -> HTTPRequest {
     var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
       line.last == 0x0D ? line.dropLast() : line
     }[...]
-    // Empty lines before a request are passed over.
+    // Empty lines before a request are skipped.
     while lines.first?.isEmpty == true { lines.removeFirst() }
     guard let first = lines.popFirst() else {
       throw RefusedRequest(status: 400, reason: "there is no request")
@@ -39,7 +41,7 @@ enum RequestHead {
     guard words.count == 3, isToken(words[0]),
       words[2] == Array("HTTP/1.1".utf8)[...] || words[2] == Array("HTTP/1.0".utf8)[...]
     else { throw RefusedRequest(status: 400, reason: "the request's first line is malformed") }
-    // Methods are told apart by case.
+    // Methods are case-sensitive.
     guard words[0].allSatisfy({ !(0x61...0x7A).contains($0) }) else {
       throw RefusedRequest(status: 405, reason: "only GET and HEAD are answered")
     }
@@ -99,7 +101,7 @@ enum RequestHead {
 }
 
 extension HTTPRequest {
-  /// Whether the connection is to stay open after the answer.
+  /// Whether the connection stays open after the answer.
   var wantsMore: Bool {
     let wish = headers[.connection]?.lowercased() ?? ""
     return version == .http11 ? !wish.contains("close") : wish.contains("keep-alive")

@@ -3,11 +3,13 @@ import Formats
 import Foundation
 import Search
 
-/// The parameters of a request's address, read strictly.
+/// The parameters of a request's address, parsed strictly.
 struct RequestParameters: Sendable {
   private let items: [(name: String, value: String)]
 
-  /// - Throws: `RefusedRequest` for what is no percent-encoded UTF-8.
+  /// Parses the parameters of a request.
+  ///
+  /// - Throws: `RefusedRequest` for values that are not percent-encoded UTF-8.
   init(_ request: HTTPRequest) throws {
     items = try request.target.query().split(separator: "&").map { item in
       let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -22,11 +24,11 @@ struct RequestParameters: Sendable {
   /// The first value of a name.
   subscript(_ name: String) -> String? { items.first { $0.name == name }?.value }
 
-  /// The query `q`, or a question.
+  /// Returns the query or question `q`.
   func query() throws -> String { try Self.checked(self["q"] ?? "", "the query") }
 
-  /// All values of a name, each as long as a query at most.
-  /// - Parameter kind: what one is called in messages.
+  /// Returns all values of a name, each at most as long as a query.
+  /// - Parameter kind: the name of a value in messages.
   func texts(_ name: String, _ kind: String) throws -> [String] {
     try items.filter { $0.name == name }.map { try Self.checked($0.value, kind) }
   }
@@ -50,7 +52,7 @@ struct RequestParameters: Sendable {
     return number
   }
 
-  /// The moment from `start` to `end`, in seconds; nil where neither is given.
+  /// Returns the moment from `start` to `end`, in seconds; nil if neither is given.
   func span() throws -> TimeSpan? {
     let (start, end) = (self["start"], self["end"])
     if start == nil, end == nil { return nil }

@@ -5,7 +5,7 @@ import Foundation
 import Search
 
 extension HTTPResponse {
-  /// A JSON answer; none is kept by anybody, as the next may differ.
+  /// Creates a JSON answer that clients must not cache, as the next one may differ.
   init(statusCode: HTTPStatusCode = .ok, json: JSON) {
     self.init(
       statusCode: statusCode,
@@ -13,7 +13,7 @@ extension HTTPResponse {
       body: Data(Self.finite(json).encodedBytes()))
   }
 
-  /// JSON has no not-a-numbers.
+  /// Replaces NaN and infinity by null, as JSON has neither.
   private static func finite(_ json: JSON) -> JSON {
     switch json {
     case .double(let value) where !value.isFinite: .null
@@ -24,19 +24,20 @@ extension HTTPResponse {
   }
 }
 
-/// A video's file, opened once: what is checked is what is sent, whatever its name means a moment
-/// later.
+/// A video's file, opened once, so that the file that was checked is the one that is sent.
 final class OpenedFile: Sendable {
   let descriptor: Int32
   let size: Int
-  /// Tells its content from that of another or a changed file (RFC 9110 §8.8.3).
+  /// The entity tag, which differs for another or a changed file (RFC 9110 §8.8.3).
   let tag: String
 
-  /// - Parameter file: what it must be: a file of another size, or of another time and content, is
-  ///   another one by now.
-  /// - Throws: `RefusedRequest` where it is gone, no plain file or has changed.
+  /// Opens a file and compares it with the indexed one.
+  ///
+  /// - Parameter file: the file that was indexed. A file of another size has changed, and so has
+  ///   one that differs in both time and content.
+  /// - Throws: `RefusedRequest` if the file is missing, has changed or is not a plain file.
   init(_ file: IndexedVideo.MediaFile) throws {
-    // Without waiting: opening a pipe would last until somebody writes.
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
     let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     self.descriptor = descriptor
     size = file.size
@@ -56,7 +57,7 @@ final class OpenedFile: Sendable {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  /// Some bytes from a place; fewer where the file has been cut short, none at its end.
+  /// Reads bytes at an offset; fewer if the file has been truncated, none at its end.
   func bytes(at place: Int, count: Int) throws -> Data {
     var data = Data(count: count)
     let file = OpenFile(descriptor, path: "the video's file")
@@ -64,7 +65,7 @@ final class OpenedFile: Sendable {
     return data.prefix(read)
   }
 
-  /// Some of its bytes, read as they are sent.
+  /// Some bytes of the file, read while they are sent.
   struct Bytes: AsyncBufferedSequence {
     typealias Element = UInt8
     let file: OpenedFile
@@ -84,7 +85,7 @@ final class OpenedFile: Sendable {
       mutating func nextBuffer(suggested count: Int) async throws -> Data? {
         guard place < end else { return nil }
         let data = try file.bytes(at: place, count: Swift.min(count, end - place))
-        // The client was promised more bytes: only the end of the connection tells it that they do
+        // The client was promised more bytes. Only closing the connection tells it that they will
         // not come.
         guard !data.isEmpty else { throw DataError("the video's file ends too early") }
         place += data.count
@@ -94,15 +95,17 @@ final class OpenedFile: Sendable {
   }
 }
 
-/// A file as an answer, whole or in part (RFC 9110 §14).
+/// An answer that sends a file, whole or in part (RFC 9110 §14).
 enum FileAnswer {
-  /// The whole file, the part that is asked for, or that the client has it already. A part is of
-  /// the same file as the parts before it, where the client says which one that was (`If-Range`).
+  /// Returns the whole file, the requested range, or 304 if the client already has the file.
+  ///
+  /// If the client names the file of its earlier ranges (`If-Range`), a range is sent only of that
+  /// file.
   ///
   /// - Parameters:
-  ///   - media: what the file must be.
-  ///   - isDownload: whether the browser is to keep it rather than to play it.
-  /// - Throws: `RefusedRequest` where it is gone or has changed.
+  ///   - media: the file that was indexed.
+  ///   - isDownload: whether the browser saves the file instead of playing it.
+  /// - Throws: `RefusedRequest` if the file is missing or has changed.
   static func response(
     _ media: IndexedVideo.MediaFile, to request: HTTPRequest, chunk: Int, isDownload: Bool = false
   ) throws -> HTTPResponse {
@@ -134,7 +137,7 @@ enum FileAnswer {
     return HTTPResponse(statusCode: .partialContent, headers: headers, body: body(range))
   }
 
-  /// Whether a tag is in the list of an `If-None-Match`, where a weak one counts too.
+  /// Returns whether an `If-None-Match` lists a tag, where a weak tag also counts.
   private static func names(_ tag: String, in list: String) -> Bool {
     list.split(separator: ",").contains {
       let other = $0.trimmingCharacters(in: .whitespaces)
@@ -142,7 +145,7 @@ enum FileAnswer {
     }
   }
 
-  /// What makes a browser keep an answer under a name (RFC 6266).
+  /// Returns the `Content-Disposition` that makes a browser save an answer under a name (RFC 6266).
   static func attachment(_ name: String) -> String {
     let allowed = CharacterSet(
       charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
@@ -150,8 +153,10 @@ enum FileAnswer {
       "attachment; filename*=UTF-8''\(name.addingPercentEncoding(withAllowedCharacters: allowed) ?? "video")"
   }
 
-  /// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty where they lie outside; nil where it
-  /// is malformed or asks for several ranges, which means the whole file.
+  /// Returns the bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; an empty range if they lie
+  /// outside.
+  ///
+  /// Returns nil, meaning the whole file, if the text is malformed or asks for several ranges.
   static func range(_ text: String, size: Int) -> Range<Int>? {
     guard let match = text.wholeMatch(of: /bytes=([0-9]{0,18})-([0-9]{0,18})/) else { return nil }
     switch (Int(match.1), Int(match.2)) {

@@ -5,8 +5,10 @@ import Search
 import Vision
 
 extension SearchSite {
-  /// A moment as a file to keep. A few cuts run at a time, each within ``ServerLimits``. The file
-  /// has no name any more while it is sent, so nothing of it remains whatever happens.
+  /// Answers with a moment as a file to save.
+  ///
+  /// A few cuts run at a time, each within ``ServerLimits``. The file is unlinked before it is
+  /// sent, so it never remains on the disk.
   func cut(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     guard let span = try parameters.span() else {
       throw RefusedRequest(status: 400, reason: "\"start\" and \"end\" are missing")
@@ -58,7 +60,7 @@ extension SearchSite {
       let name = VideoCut.name(of: video, from: span.start, to: span.end, ending: ending)
       return (try OpenedFile(.init(path: cut.path, size: cut.bytes)), name)
     } catch let error as DataError {
-      // Without the paths of this machine.
+      // The message omits the paths of this machine.
       throw RefusedRequest(status: 422, reason: "the moment cannot be cut: \(error.problem)")
     }
   }

@@ -3,9 +3,9 @@ import Formats
 import Search
 import Tasks
 
-/// What models tell of a video: a moment's caption, the answer to a question.
+/// The answers of models about a video: a moment's caption and the answer to a question.
 extension SearchSite {
-  /// `/api/describe/N?start=…&end=…`
+  /// Answers `/api/describe/N?start=…&end=…`.
   func describe(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     guard let models, models.describes else {
       throw RefusedRequest(status: 404, reason: "no model that describes was given")
@@ -21,7 +21,7 @@ extension SearchSite {
     }
   }
 
-  /// `/api/ask/N?q=…&a=…&a=…&start=…&end=…`
+  /// Answers `/api/ask/N?q=…&a=…&a=…&start=…&end=…`.
   func ask(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     guard let models, models.mostAnswers > 0 else {
       throw RefusedRequest(status: 404, reason: "no model that answers was given")
@@ -48,8 +48,9 @@ extension SearchSite {
     }
   }
 
-  /// What keeps a model from telling of a video is the fault of a file, or, where none is named,
-  /// the request's.
+  /// Runs a model's work and refuses the request if it fails.
+  ///
+  /// An error that names a file gives 404, any other 400.
   private static func telling<Result>(_ work: () throws -> Result) throws -> Result {
     do {
       return try work()

@@ -5,7 +5,9 @@ import Search
 import Synchronization
 import Training
 
-/// The page, its files, and the answers under `/api`. `SiteAddress` lists the addresses.
+/// The page, its files and the answers under `/api`.
+///
+/// `SiteAddress` lists the addresses.
 public struct SearchSite: HTTPHandler {
   let searcher: any VideoSearcher
   let models: VideoModels?
@@ -18,21 +20,22 @@ public struct SearchSite: HTTPHandler {
   private let waiting = Counter()
   private let pictures = Pictures()
   private let missing: MissingFiles
-  /// When the index was changed last, in seconds since 1970.
+  /// The modification time of the index in seconds since 1970.
   private let updated: Double?
 
-  /// Moments of an answer where the request does not say, and at most.
+  /// The default number of moments or videos in an answer, and the maximum.
   private static let usualLimit = 20
   private static let largestLimit = 200
 
   final class Counter: Sendable { let value = Atomic<Int>(0) }
 
+  /// Creates the site of an index.
+  ///
   /// - Parameters:
-  ///   - models: what describes moments and answers questions, where that is wanted.
-  ///   - split: the answers to a split's queries, where they are to be shown.
-  ///   - isLoopback: whether only this machine is served: then requests under another machine's
-  ///     name are refused, so that no page of the network can have its name point here and read
-  ///     along.
+  ///   - models: the models that describe moments and answer questions; nil for none.
+  ///   - split: the answers to a split's queries; nil to show none.
+  ///   - isLoopback: whether only this machine is served. Then requests that name another host are
+  ///     refused, so that no foreign page can read the site by pointing its name here.
   ///   - scratch: the folder in which moments are cut before they are sent.
   public init(
     searcher: any VideoSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
@@ -56,7 +59,7 @@ public struct SearchSite: HTTPHandler {
     if isLoopback, let host = request.headers[.host], !Self.isThisMachine(host) {
       throw RefusedRequest(status: 421, reason: "this server answers as localhost only")
     }
-    // As it was sent: nothing is decoded, so that no spelling of ".." means anything.
+    // The path is not decoded, so no spelling of ".." has a meaning.
     let path = request.target.path()
     try Self.refuseOtherSites(request, path)
     guard let (address, number) = SiteAddress.of(path) else {
@@ -99,8 +102,9 @@ public struct SearchSite: HTTPHandler {
     }
   }
 
-  /// Refuses what another site's page asks for in a browser's name (Fetch Metadata): its owner has
-  /// not asked. A link to the page may stand anywhere.
+  /// Refuses requests that another site's page makes through a user's browser (Fetch Metadata).
+  ///
+  /// A link from another site to the page is allowed.
   private static func refuseOtherSites(_ request: HTTPRequest, _ path: String) throws {
     guard let site = request.headers[HTTPHeader("Sec-Fetch-Site")], site != "same-origin", site != "none"
     else {
@@ -132,7 +136,9 @@ public struct SearchSite: HTTPHandler {
     ]
   }
 
-  /// What made the index; where its weights lie is for this machine only.
+  /// The model that made the index.
+  ///
+  /// Only this machine sees where its weights lie.
   private var origin: String {
     let origin = searcher.index.head.origin
     return isLoopback ? origin : (origin as NSString).lastPathComponent
@@ -145,7 +151,7 @@ public struct SearchSite: HTTPHandler {
       let moments = try searcher.find(query, limit: limit)
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
       var answer = searcher.json(query, moments, seconds: seconds).object ?? JSONObject()
-      // Of several moments of a video the file is looked at once.
+      // A file is checked once for all moments of its video.
       var files: [Int: [(key: String, value: JSON)]] = [:]
       answer["moments"] = .array(
         moments.map { moment in
@@ -159,7 +165,8 @@ public struct SearchSite: HTTPHandler {
     }
   }
 
-  /// Videos in the index's order; those of a name, or whose names hold a text.
+  /// Returns videos in the order of the index: all, those with a name, or those whose names contain
+  /// a text.
   private func videos(_ parameters: RequestParameters) async throws -> HTTPResponse {
     let (first, limit) = (try parameters.number("first") ?? 0, try limit(parameters))
     let (name, text) = (parameters["name"], parameters["text"]?.lowercased() ?? "")
@@ -217,8 +224,9 @@ public struct SearchSite: HTTPHandler {
 
   // MARK: Work
 
-  /// Runs a search, or another model's work, on the one thread that does; refuses where too many
-  /// wait for it.
+  /// Runs a search or a model's work on the one thread for it.
+  ///
+  /// Refuses the request if too many wait.
   func searching(_ work: @escaping @Sendable (any VideoSearcher) throws -> JSON) async throws
     -> HTTPResponse
   {
@@ -237,8 +245,10 @@ public struct SearchSite: HTTPHandler {
     }
   }
 
-  /// A picture is kept by the browser only where the address says which file it is of: a number may
-  /// mean another video when the index has changed.
+  /// Answers with a picture of a video.
+  ///
+  /// The browser caches it only if the address names its file, as a number may mean another video
+  /// once the index has changed.
   private func thumbnail(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     let time = try parameters["t"].map { text in
       guard let time = Double(text), (0..<1e7).contains(time) else {

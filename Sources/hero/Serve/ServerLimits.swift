@@ -1,31 +1,33 @@
-/// What one server and one request may take.
+/// The limits of a server and of a request.
 public struct ServerLimits: Sendable {
-  /// Connections at a time. A new client takes the place of the one that has kept the server
-  /// waiting longest; if none waits, the new client learns that the server is busy.
+  /// The maximum number of connections.
+  ///
+  /// A new client replaces the one that has kept the server waiting longest. If none waits, the new
+  /// client is told that the server is busy.
   public var connections = 64
-  /// Searches that wait or run at a time.
+  /// The maximum number of searches that wait or run.
   public var searches = 16
-  /// Moments that are cut out at a time.
+  /// The maximum number of moments being cut at a time.
   public var cuts = 2
-  /// Seconds of such a moment.
+  /// The maximum length of a cut moment in seconds.
   public var cutMoment = 600.0
-  /// Bytes of its file, which lies on the disk for temporary files until it is sent.
+  /// The maximum bytes of its file, which lies on the disk for temporary files until it is sent.
   public var cutBytes = 512 << 20
-  /// Seconds in which it must be cut.
+  /// The maximum seconds that a cut takes.
   public var cutSeconds = 20.0
-  /// Bytes of a request's line and headers.
+  /// The maximum bytes of a request's line and headers.
   public var headBytes = 32 << 10
-  /// Bytes of a request's target.
+  /// The maximum bytes of a request's target.
   public var targetBytes = 24 << 10
-  /// Headers of a request.
+  /// The maximum number of headers in a request.
   public var headers = 64
-  /// Seconds in which a request must have come, the wait for it included.
+  /// The maximum seconds until a request has arrived, including the wait for it.
   public var requestSeconds = 15.0
-  /// Seconds in which a part of an answer must have gone.
+  /// The maximum seconds until a part of an answer is sent.
   public var sendSeconds = 30.0
-  /// Bytes of such a part.
+  /// The number of bytes in such a part.
   public var chunkBytes = 256 << 10
 
-  /// The defaults above.
+  /// Creates the default limits.
   public init() {}
 }

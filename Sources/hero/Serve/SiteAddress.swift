@@ -1,7 +1,8 @@
-/// What the server answers at, besides the page's own files. `openapi.json` says what each takes
-/// and gives.
+/// The addresses that the server answers, besides the page's own files.
+///
+/// `openapi.json` describes the parameters and the answer of each.
 enum SiteAddress: String, CaseIterable {
-  /// What is searched.
+  /// The properties of the index.
   case index = "/api/index"
   /// The best moments for a query.
   case search = "/api/search"
@@ -11,24 +12,24 @@ enum SiteAddress: String, CaseIterable {
   case split = "/api/split"
   /// A video's length, file and subtitles.
   case video = "/api/video/{number}"
-  /// How a query fits a video, frame by frame.
+  /// The fit of a query with a video, frame by frame.
   case align = "/api/align/{number}"
-  /// A moment in words.
+  /// The caption of a moment.
   case describe = "/api/describe/{number}"
-  /// Which answer to a question about a video is right.
+  /// The right answer to a question about a video.
   case ask = "/api/ask/{number}"
-  /// A video's file, by ranges.
+  /// A video's file, by byte ranges.
   case media = "/media/{number}"
-  /// A moment of a video as a file of its own.
+  /// A moment of a video as a separate file.
   case cut = "/cut/{number}"
   /// A picture of a video at a time.
   case thumbnail = "/thumbnail/{number}"
   /// A video's subtitles for a player.
   case subtitles = "/subtitles/{number}"
-  /// This list, as OpenAPI describes it.
+  /// The OpenAPI description of these addresses.
   case openAPI = "/openapi.json"
 
-  /// The address of a path and what stands in the place of its number; nil where there is none.
+  /// Returns the address of a path and the text in place of its number; nil for an unknown path.
   static func of(_ path: String) -> (address: SiteAddress, number: String)? {
     if let address = SiteAddress(rawValue: path) { return (address, "") }
     guard let slash = path.lastIndex(of: "/"), path.index(after: slash) < path.endIndex,

@@ -4,8 +4,8 @@ import Metrics
 import Search
 import Synchronization
 
-/// The answers to a split's queries, found one after another while the page is already there, and
-/// their recall so far.
+/// The answers to a split's queries and their recall so far, found while the page is already
+/// served.
 public final class SplitAnswers: Sendable {
   /// The answer to one query.
   private struct Answered {
@@ -13,9 +13,9 @@ public final class SplitAnswers: Sendable {
     var moments: [MomentPrediction]
     var ownMoments: [MomentPrediction]
     var videos: [MomentPrediction]
-    /// Rank of the first moment that is right (IoU ≥ 0.5), from 1; nil where none is.
+    /// The rank of the first correct moment (IoU ≥ 0.5), from 1; nil if none is correct.
     var rank: Int?
-    /// The overlap of the best moment with the truth; 0 in another video.
+    /// The IoU of the best moment with the truth; 0 if it is in another video.
     var overlap: Float
   }
 
@@ -24,13 +24,15 @@ public final class SplitAnswers: Sendable {
   private let answered = Mutex<[Answered]>([])
   private static let right: Float = 0.5
 
-  /// No query answered yet; ``run(searcher:isCancelled:)`` answers them.
+  /// Prepares queries; ``run(searcher:isCancelled:)`` answers them.
   public init(_ queries: SplitQueries) {
     self.queries = queries.queries
     names = Dictionary(queries.queries.map { (Name($0.truth.video), $0.video) }) { first, _ in first }
   }
 
-  /// Answers all queries; to be called on a thread of its own. Ends early where `isCancelled`.
+  /// Answers all queries.
+  ///
+  /// The caller provides a thread for it. Stops early if `isCancelled`.
   public func run(searcher: MomentSearcher, isCancelled: () -> Bool = { false }) throws {
     for (number, query) in queries.enumerated() {
       if isCancelled() { return }
@@ -49,7 +51,7 @@ public final class SplitAnswers: Sendable {
     }
   }
 
-  /// Rows of the list, the worst first, with the recall over what was answered so far.
+  /// Returns rows of the list, worst first, with the recall over all queries answered so far.
   func json(first: Int, count: Int) -> JSON {
     let answered = answered.withLock { $0 }
     let worst = answered.sorted { a, b in
@@ -81,7 +83,7 @@ public final class SplitAnswers: Sendable {
     ]
   }
 
-  /// Recall as `hero eval` measures it.
+  /// Returns the recall as `hero eval` measures it.
   private func recall(_ answered: [Answered]) -> JSON {
     func list(_ predictions: (Answered) -> [MomentPrediction]) -> [QueryPredictions] {
       answered.map { QueryPredictions(id: queries[$0.query].truth.id, predictions: predictions($0)) }

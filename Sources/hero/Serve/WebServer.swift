@@ -4,29 +4,29 @@ import Formats
 import Foundation
 import Synchronization
 
-/// A small server of HTTP/1.1 for one machine's users, on FlyingFox's sockets and requests.
+/// A small HTTP/1.1 server for one machine's users, built on FlyingFox's sockets and requests.
 public final class WebServer: Sendable {
-  /// The port that it listens on.
+  /// The port that the server listens on.
   public let port: UInt16
-  /// The address as a browser takes it.
+  /// The URL for a browser.
   public let address: String
   private let socket: Socket
   private let handler: any HTTPHandler
   private let limits: ServerLimits
   private let connections: OpenConnections
 
-  /// Binds to an address, so that a taken one fails at once.
+  /// Binds to an address, so that an address in use fails at once.
   /// - Parameters:
   ///   - host: `localhost`, or an IP address of this machine.
-  ///   - port: 0 for any free one.
-  /// - Throws: `DataError` where it is taken or not an address of this machine.
+  ///   - port: 0 for any free port.
+  /// - Throws: `DataError` if the address is in use or is not this machine's.
   public init(host: String, port: UInt16, limits: ServerLimits = ServerLimits(), handler: any HTTPHandler)
     throws
   {
     self.limits = limits
     self.handler = handler
     connections = OpenConnections(limit: limits.connections)
-    // As in an address, `[::1]`.
+    // A URL writes IPv6 addresses in brackets: `[::1]`.
     let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     let ip = bare == "localhost" ? "127.0.0.1" : bare
     let isVersion6 = ip.contains(":")
@@ -49,14 +49,14 @@ public final class WebServer: Sendable {
     address = "http://\(isVersion6 ? "[\(ip)]" : host):\(self.port)/"
   }
 
-  /// Why an address cannot be listened at.
+  /// Returns the error that explains why the server cannot listen at an address.
   private static func refusal(_ error: any Error, host: String, port: UInt16) -> DataError {
     let place = "cannot listen at \(host):\(port)"
     guard case SocketError.failed(let call, let code, let message) = error else {
       return DataError("\(place) (\(error))", cure: "Choose another --port or --host")
     }
     let host = "Choose an address of this machine as --host, such as 127.0.0.1 or 0.0.0.0 for all"
-    // It says nothing of why by errno.
+    // `inet_pton` sets no errno for a malformed address.
     guard !call.hasPrefix("inet_pton") else {
       return DataError("\(place): that is no IP address", cure: host)
     }
@@ -74,7 +74,7 @@ public final class WebServer: Sendable {
     }
   }
 
-  /// Whether only this machine reaches an address.
+  /// Returns whether only this machine reaches an address.
   public static func isLoopback(_ host: String) -> Bool {
     host == "localhost" || host == "::1" || host == "[::1]"
       || host.wholeMatch(of: /127(\.[0-9]{1,3}){3}/) != nil
@@ -101,11 +101,11 @@ public final class WebServer: Sendable {
         do {
           client = try await listening.accept()
         } catch SocketError.failed {
-          // The client left before it was let in, or files ran out: others will leave.
+          // The client left early, or file descriptors ran out until other clients leave.
           try await Task.sleep(for: .milliseconds(20))
           continue
         }
-        // An answer goes out at once: without this its last part waits for the client to
+        // TCP_NODELAY sends an answer at once. Otherwise its last part waits for the client to
         // acknowledge the part before.
         try? client.socket.setValue(true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
         let connection = Connection(socket: client, handler: handler, limits: limits)

@@ -1,8 +1,10 @@
 import Corpus
 import Foundation
 
-/// Subtitles as a browser's player takes them (WebVTT).
+/// Subtitles in WebVTT for a browser's player.
 enum WebVTT {
+  /// Returns sentences as WebVTT.
+  ///
   /// - Parameter start: the player's time at the video's first picture, in seconds.
   static func text(of sentences: [SpokenSentence], start: Double) -> String {
     let cues = sentences.map { sentence in

@@ -2,26 +2,28 @@ import Engine
 import Formats
 import Synchronization
 
-/// The sources of a run: one, or several mixed by ratio (the reference's `MetaLoader`), of which
-/// every update draws one and takes its next batches.
+/// The sources of a run: one, or several mixed by ratio (the reference's `MetaLoader`).
+///
+/// Every update draws one source and takes its next batches.
 public struct Mixture {
   /// One of several sources.
   public struct Entry {
-    /// What batches are drawn from.
+    /// The source of the batches.
     public let source: any Source
-    /// How often it is drawn, relative to the others.
+    /// How often the source is drawn, relative to the others.
     public let ratio: Int
-    /// Items of a rank's batch; the run's where it is nil.
+    /// The number of items of a rank's batch; nil for the run's.
     public let batchSize: Int?
-    /// Its place among all that the run names, which decides the order of its items; nil for its
-    /// place among the sources.
+    /// The source's place among all that the run names, which seeds the order of its items.
+    ///
+    /// nil for its place among the sources.
     let number: Int?
 
     /// - Parameters:
-    ///   - ratio: how often it is drawn, relative to the others.
-    ///   - batchSize: items of a rank's batch; nil takes the run's.
-    ///   - number: its place among all that the run names, also those that are never drawn; nil
-    ///     where the sources are all.
+    ///   - ratio: how often the source is drawn, relative to the others.
+    ///   - batchSize: the number of items of a rank's batch; nil for the run's.
+    ///   - number: the place among all sources that the run names, including those never drawn; nil
+    ///     where the entries are all of them.
     public init(_ source: any Source, ratio: Int, batchSize: Int? = nil, number: Int? = nil) {
       self.source = source
       self.ratio = ratio
@@ -30,16 +32,16 @@ public struct Mixture {
     }
   }
 
-  /// What the run learns: the sole source's name, or that of the whole.
+  /// The name of the run's task: the sole source's name, or the mixture's.
   public let name: String
-  /// None where nothing is trained. A batch names its source by the place here.
+  /// The sources; empty where nothing is trained. A batch names its source by its place here.
   public let entries: [Entry]
   /// The parameters that all sources share.
   public let store: ParameterStore
-  /// Nil for a sole source.
+  /// The draws of the sources; nil for a sole source.
   let draws: SourceDraws?
 
-  /// A run of one source.
+  /// Makes a run of one source.
   public init(_ source: any Source) {
     name = source.name
     entries = [Entry(source, ratio: 1)]
@@ -47,15 +49,15 @@ public struct Mixture {
     draws = nil
   }
 
-  /// A run without updates, which measures what its parameters are.
+  /// Makes a run without updates, which only measures its parameters.
   public init(untrained name: String, _ store: ParameterStore) {
     (self.name, self.store) = (name, store)
     entries = []
     draws = nil
   }
 
-  /// - Throws: `DataError` where nothing can be drawn, or a source that can be drawn has no items.
-  /// - Precondition: the sources share one store.
+  /// - Throws: `DataError` if nothing can be drawn, or if a source that can be drawn has no items.
+  /// - Precondition: The sources share one store.
   public init(_ name: String, _ entries: [Entry]) throws {
     self.name = name
     self.entries = entries
@@ -72,13 +74,12 @@ public struct Mixture {
     precondition(entries.allSatisfy { [store] in $0.source.store === store })
   }
 
-  /// Items of the sources that can be drawn.
+  /// The number of items of the sources that can be drawn.
   public var itemCount: Int { entries.reduce(0) { $0 + ($1.ratio > 0 ? $1.source.itemCount : 0) } }
-  /// Items that turned out not to be usable so far.
+  /// The number of unusable items found so far.
   public var skippedCount: Int { entries.reduce(0) { $0 + $1.source.skippedCount } }
 
-  /// The sources with their items, shares and batches of their own: `mlm_tv_all 17435 videos (29
-  /// %), …`.
+  /// The sources with their items, shares and batch sizes: `mlm_tv_all 17435 videos (29 %), …`.
   public var summary: String {
     guard let draws else {
       return entries.first?.source.summary ?? "nothing is trained, and no store to train on is read"
@@ -92,21 +93,22 @@ public struct Mixture {
 
   // MARK: Batches
 
-  /// A batch in the device's memory, and which of the sources it is of.
+  /// A batch in the device's memory, and the place of its source.
   public struct Batch: Sendable {
     /// The place of its source in ``Mixture/entries``.
     public let source: Int
-    /// Nil where this rank has none of the batch.
+    /// nil where this rank has no part of the batch.
     let input: (any TaskInput)?
   }
 
-  /// Makes the run's batches by their numbers; for loading threads. A batch is a function of its
-  /// number and the plan.
+  /// Returns a function that makes the run's batches by number, for loading threads.
+  ///
+  /// A batch is a function of its number and the plan.
   public func reading(_ plan: BatchPlan) -> @Sendable (_ number: Int) throws -> Batch {
     let readers = entries.enumerated().map { place, entry in
       var own = plan
       own.batchSize = entry.batchSize ?? plan.batchSize
-      // Sources of one corpus visit its videos in orders of their own.
+      // Each source visits the videos of a shared corpus in its own order.
       if draws != nil { own.seed = plan.seed &+ UInt64((entry.number ?? place) + 1) &* 0x9E37_79B9_7F4A_7C15 }
       return entry.source.reading(own)
     }
@@ -118,15 +120,15 @@ public struct Mixture {
     }
   }
 
-  /// The items of a rank's batch of a source.
+  /// Returns the number of items of a rank's batch of a source.
   public func batchSize(of source: Int, in plan: BatchPlan) -> Int {
     entries[source].batchSize ?? plan.batchSize
   }
 
-  /// What the losses of a batch are means over.
+  /// Returns the counts that the losses of a batch divide by.
   public func counts(of batch: Batch) -> [Counted: Int] { batch.input?.counts ?? [:] }
 
-  /// `Source.loss` of a batch.
+  /// Computes `Source.loss` of a batch.
   public func loss(
     _ tape: Tape, _ batch: Batch, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
@@ -134,22 +136,22 @@ public struct Mixture {
   }
 }
 
-/// Which source every update draws.
+/// The draws of sources, one per update.
 final class SourceDraws: Sendable {
-  /// Where the share of each source ends, and that of the next begins.
+  /// The running sums of the ratios: where each source's share ends.
   private let ends: [Int]
-  /// That of the last, which is the sum of all ratios.
+  /// The sum of all ratios, where the last share ends.
   let sum: Int
   private let drawn = Mutex(Drawn())
 
-  /// What every update drew, as far as anybody asked.
+  /// The draws of the updates asked for so far.
   private struct Drawn {
     var seed: UInt64 = 0
     var updates: [(source: Int32, earlier: Int32)] = []
     var counts: [Int32] = []
   }
 
-  /// - Throws: `DataError` where the ratios have no sum.
+  /// - Throws: `DataError` if the sum of the ratios overflows.
   init(ratios: [Int]) throws {
     var (ends, sum): ([Int], Int) = ([], 0)
     for ratio in ratios {
@@ -161,7 +163,7 @@ final class SourceDraws: Sendable {
     (self.ends, self.sum) = (ends, sum)
   }
 
-  /// The source that an update draws, and how many earlier updates drew the same.
+  /// Returns the source that an update draws, and how many earlier updates drew the same source.
   func draw(update: Int, seed: UInt64) -> (source: Int, earlier: Int) {
     drawn.withLock { drawn in
       if drawn.seed != seed || drawn.counts.isEmpty {
@@ -179,7 +181,7 @@ final class SourceDraws: Sendable {
   }
 }
 
-/// What a mixture asks of sources whose types it does not know.
+/// What a mixture needs of sources whose types it does not know.
 extension Source {
   fileprivate var itemCount: Int { loader.itemCount }
   fileprivate var skippedCount: Int { loader.skips.itemCount }

@@ -19,7 +19,8 @@ public enum ByteAlphabet {
   private static let bytes: [Unicode.Scalar: UInt8] = Dictionary(
     uniqueKeysWithValues: zip(scalars, 0...UInt8.max))
 
-  /// The bytes that a token stands for; characters outside the alphabet stand for their own UTF-8.
+  /// Returns the bytes that a token stands for; characters outside the alphabet stand for their
+  /// UTF-8.
   static func bytes(of token: String) -> [UInt8] {
     token.unicodeScalars.flatMap { scalar -> [UInt8] in
       bytes[scalar].map { [$0] } ?? Array(String(scalar).utf8)

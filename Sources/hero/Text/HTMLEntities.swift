@@ -1,9 +1,8 @@
-/// The named character references of HTML 5 (WHATWG HTML, section 13.5), as facts: name, code
-/// points.
+/// The named character references of HTML 5 (WHATWG HTML, section 13.5): names and code points.
 enum HTMLEntities {
   /// The characters of each name, spelled without its semicolon.
   static let characters: [String: String] = parsed.characters
-  /// The names that stand for their characters without a semicolon too.
+  /// The names that are valid without a semicolon too.
   static let legacyNames: Set<String> = parsed.legacyNames
 
   private static let parsed: (characters: [String: String], legacyNames: Set<String>) = {

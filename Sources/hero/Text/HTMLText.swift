@@ -1,8 +1,9 @@
 /// HTML character references in subtitles, as Python's `html.unescape` replaces them (HTML 5
 /// rules).
 public enum HTMLText {
-  /// The text with `&amp;`, `&#39;`, `&#x27;` … replaced; names without their semicolon too, the
-  /// longest first.
+  /// Returns the text with `&amp;`, `&#39;`, `&#x27;` … replaced.
+  ///
+  /// A name may lack its semicolon; the longest name counts.
   public static func unescaped(_ text: String) -> String {
     guard text.utf8.contains(UInt8(ascii: "&")) else { return text }
     let scalars = Array(text.unicodeScalars)
@@ -20,8 +21,7 @@ public enum HTMLText {
     return String(result)
   }
 
-  /// What the reference that starts at `start` (behind its ampersand) stands for, and where it
-  /// ends.
+  /// Returns the characters of the reference at `start`, just after its ampersand, and its end.
   private static func reference(
     in scalars: [Unicode.Scalar], after start: Int
   ) -> (replacement: String, end: Int)? {
@@ -37,8 +37,10 @@ public enum HTMLText {
     return (character(number), digits.endIndex + (hasSemicolon ? 1 : 0))
   }
 
-  /// The character of a numeric reference: Windows-1252 for C1 controls, nothing for other invalid
-  /// code points.
+  /// Returns the character of a numeric reference.
+  ///
+  /// C1 controls are read as Windows-1252. Zero, surrogates and numbers past the last code point
+  /// become U+FFFD, and other invalid code points become nothing.
   private static func character(_ number: UInt32) -> String {
     switch number {
     case 0, 0xD800...0xDFFF, 0x11_0000...: return "\u{FFFD}"
@@ -50,11 +52,12 @@ public enum HTMLText {
     }
   }
 
-  /// What browsers take 0x80 … 0x9F for.
+  /// The characters that browsers read for 0x80 … 0x9F.
   private static let windows1252 = Array(
     "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8D}Ž\u{8F}\u{90}‘’“”•–—˜™š›œ\u{9D}žŸ".unicodeScalars)
 
-  /// A name of at most 32 scalars and its semicolon, or else its longest beginning that is a name.
+  /// Returns the character of a name of at most 32 scalars: with its semicolon, else its longest
+  /// prefix that needs none.
   private static func named(
     in scalars: [Unicode.Scalar], after start: Int
   ) -> (replacement: String, end: Int)? {
@@ -80,7 +83,8 @@ public enum HTMLText {
     String(String.UnicodeScalarView(scalars))
   }
 
-  /// Names are ASCII; whatever else stands there ends one.
+  /// Returns whether a name can contain the scalar: names are ASCII, and the scalars listed here
+  /// end one.
   private static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar {
     case "\t", "\n", "\u{0C}", " ", "<", "&", "#", ";": false

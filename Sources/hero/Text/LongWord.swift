@@ -1,17 +1,16 @@
-/// A word of many bytes on its way through the merges, in time n·log n where a word of a few bytes
-/// is looked through again for each merge.
+/// A long word on its way through the merges, in time n·log n.
 ///
-/// The pairs wait in a heap by their rank, then by their place. All pairs of one rank are merged
-/// from left to right before pairs that they make are looked at, which is the order of the short
-/// words.
+/// A heap holds the pairs by rank, then by place. All pairs of one rank merge from left to right
+/// before the pairs that they make. Short words, which are scanned again for each merge, merge in
+/// the same order.
 struct LongWord {
   private let merges: MergeTable
-  /// The symbol that begins at each byte; -1 where one before it has taken the byte.
+  /// The symbol that begins at each byte; -1 where an earlier symbol covers the byte.
   private var symbol: [Int32]
-  /// Where the next symbol begins, and the one before.
+  /// The places where the next symbol and the previous one begin.
   private var next: [Int32]
   private var previous: [Int32]
-  /// Ranks in the high half, places in the low one; no entry is larger than the two below it.
+  /// A min-heap of entries with the rank in the high half and the place in the low one.
   private var heap: [UInt64] = []
 
   /// - Parameter word: the symbol of each byte.
@@ -31,7 +30,7 @@ struct LongWord {
       while let entry = heap.first, entry >> 32 == rank {
         pop()
         let place = Int(entry & 0xFFFF_FFFF)
-        // The pair may have gone since, or be another.
+        // An earlier merge may have removed the pair or changed it.
         guard let merge = pair(at: place), UInt64(merge.rank) == rank else { continue }
         join(place, to: merge.symbol)
         made.append(place)
@@ -44,7 +43,7 @@ struct LongWord {
     return symbol.filter { $0 >= 0 }
   }
 
-  /// The merge of the symbol that begins at a place and the one behind it.
+  /// Returns the merge of the symbol that begins at a place and the one after it.
   private func pair(at place: Int) -> MergeTable.Merge? {
     let other = Int(next[place])
     guard symbol[place] >= 0, other < symbol.count else { return nil }

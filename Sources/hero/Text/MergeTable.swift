@@ -2,8 +2,8 @@ import Formats
 
 /// The merges of a byte-pair encoding, in order of rank, over symbols that are numbered here.
 ///
-/// Symbols 0 to 255 are the bytes. Of an encoding that marks where words end, 256 to 511 are the
-/// bytes that end one.
+/// Symbols 0 to 255 are the bytes. If the encoding marks the ends of words, 256 to 511 are the
+/// bytes that end a word.
 struct MergeTable: Sendable {
   struct Merge {
     var rank: Int32
@@ -12,19 +12,19 @@ struct MergeTable: Sendable {
 
   /// The spelling of each symbol in the byte alphabet, as UTF-8.
   private(set) var spellings: [TokenizerFiles.Token]
-  /// The number of the merge that first made each symbol; nil for bytes and for symbols that none
+  /// The rank of the merge that first makes each symbol; nil for bytes and symbols that no merge
   /// makes.
   private(set) var makers: [Int32?]
   private var merges: [UInt64: Merge] = [:]
   private let marksEnds: Bool
-  /// How many symbols stand for bytes.
+  /// The number of symbols that stand for bytes.
   var bytes: Int { marksEnds ? 512 : 256 }
   static let unranked = Int32.max
 
   /// - Parameters:
-  ///   - files: of which the merges are taken.
-  ///   - wordEnd: what the last symbol of a word is spelled with at its end, as CLIP's `</w>`.
-  /// - Throws: `DataError` where there is none.
+  ///   - files: the files with the merges.
+  ///   - wordEnd: the suffix of a word's last symbol, such as CLIP's `</w>`; empty for none.
+  /// - Throws: `DataError` if there is no merge or the same pair merges twice.
   init(_ files: TokenizerFiles, wordEnd: String = "") throws(DataError) {
     marksEnds = !wordEnd.isEmpty
     spellings = ByteAlphabet.scalars.map { Array(String($0).utf8) }
@@ -66,18 +66,20 @@ struct MergeTable: Sendable {
     UInt64(UInt32(bitPattern: first)) << 32 | UInt64(UInt32(bitPattern: second))
   }
 
-  /// The merge of two symbols side by side, if there is one.
+  /// Returns the merge of two adjacent symbols, if there is one.
   func merge(_ first: Int32, _ second: Int32) -> Merge? { merges[Self.key(first, second)] }
 
   private func rank(_ first: Int32, _ second: Int32) -> Int32 {
     merge(first, second)?.rank ?? Self.unranked
   }
 
-  /// Words of more bytes are not looked through again for each merge.
+  /// The most bytes of a word that is scanned again for each merge.
   private static let shortWord = 128
 
-  /// The symbols of a word: of the pairs side by side the one of lowest rank is merged wherever it
-  /// occurs, from left to right, until no pair has a rank.
+  /// Returns the symbols of a word.
+  ///
+  /// Of all adjacent pairs, the one of lowest rank merges wherever it occurs, from left to right.
+  /// This repeats until no pair has a rank.
   func symbols(of word: UnsafeBufferPointer<UInt8>) -> [Int32] {
     var symbols = word.map { Int32($0) }
     if marksEnds, let last = symbols.indices.last { symbols[last] += 256 }
@@ -86,7 +88,7 @@ struct MergeTable: Sendable {
       return long.symbols()
     }
     guard symbols.count > 1 else { return symbols }
-    // ranks[i] is that of the pair (i, i + 1).
+    // ranks[i] is the rank of the pair (i, i + 1).
     var ranks = (1..<symbols.count).map { rank(symbols[$0 - 1], symbols[$0]) }
     while let best = ranks.min(), best != Self.unranked, let place = ranks.firstIndex(of: best),
       let merge = merges[Self.key(symbols[place], symbols[place + 1])]

@@ -16,14 +16,14 @@ struct PreTokenizer {
   private let end: Int
   private var position: Int
 
-  /// Words of `bytes[range]`, which must be well-formed UTF-8 cut at scalar boundaries.
+  /// Splits `bytes[range]`, which must be well-formed UTF-8 cut at scalar boundaries.
   init(_ bytes: UnsafeBufferPointer<UInt8>, range: Range<Int>) {
     self.bytes = bytes
     position = range.lowerBound
     end = range.upperBound
   }
 
-  /// The byte range of the next word, or nil at the end.
+  /// Returns the byte range of the next word, or nil at the end.
   mutating func next() -> Range<Int>? {
     guard position < end else { return nil }
     let start = position
@@ -43,8 +43,9 @@ struct PreTokenizer {
     return start..<position
   }
 
-  /// The word that begins at a place of CLIP's pattern, which has no word begin with a blank and
-  /// takes every digit for itself:
+  /// Returns the end of the word of CLIP's pattern that begins at a place.
+  ///
+  /// No word begins with a space, and each digit is a word:
   ///
   ///     's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+
   ///
@@ -62,7 +63,7 @@ struct PreTokenizer {
     }
   }
 
-  /// `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d` at `index`.
+  /// Returns the length of `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d` at `index`, else nil.
   private func contractionLength(at index: Int) -> Int? {
     guard bytes[index] == UInt8(ascii: "'"), index + 1 < end else { return nil }
     let following = index + 2 < end ? bytes[index + 2] : 0
@@ -87,8 +88,9 @@ struct PreTokenizer {
     return index
   }
 
-  /// `\s+(?!\S)|\s+`: white space before a word leaves its last scalar to it, unless it has only
-  /// that one.
+  /// Returns the end of `\s+(?!\S)|\s+`.
+  ///
+  /// White space before a word leaves its last scalar to the word, unless it has only that one.
   private func endOfSpaces(from start: Int, firstLength: Int) -> Int {
     var index = start + firstLength
     var last = start

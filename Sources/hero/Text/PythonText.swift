@@ -1,10 +1,10 @@
-/// What Python's `str` methods do to a text, scalar by scalar.
+/// Python's `str` methods on a text, scalar by scalar.
 ///
 /// The released stores were tokenised by Python, so its notions of white space, case and
 /// lower-casing decide the token ids. Swift's own `lowercased()` and `Character.isWhitespace`
 /// differ from them in details.
 enum PythonText {
-  /// Whether `str.isspace` holds: what `str.strip` removes.
+  /// Returns whether `str.isspace` holds, that is, whether `str.strip` removes the scalar.
   static func isSpace(_ scalar: UInt32) -> Bool {
     switch scalar {
     case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F,
@@ -14,7 +14,7 @@ enum PythonText {
     }
   }
 
-  /// The part of well-formed UTF-8 that `str.strip` leaves.
+  /// Returns the part of well-formed UTF-8 that `str.strip` leaves.
   static func strippedRange(of bytes: UnsafeBufferPointer<UInt8>, in range: Range<Int>) -> Range<Int> {
     var start = range.lowerBound
     var end = range.upperBound
@@ -32,7 +32,7 @@ enum PythonText {
     return start..<end
   }
 
-  /// `str.isupper`: some letter has case, and every letter that has is upper case.
+  /// Returns `str.isupper`: some letter has case, and every letter with case is upper case.
   static func isUpper(_ text: String) -> Bool {
     var hasUpper = false
     for scalar in text.unicodeScalars {
@@ -51,7 +51,8 @@ enum PythonText {
     return hasUpper
   }
 
-  /// `str.lower`: the full, unconditional mapping of each scalar, and the final form of sigma.
+  /// Returns `str.lower`: the full, unconditional mapping of each scalar, and the final form of
+  /// sigma.
   static func lowered(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     var result = String.UnicodeScalarView()
@@ -68,7 +69,7 @@ enum PythonText {
     return String(result)
   }
 
-  /// Unicode's `Final_Sigma`: a cased letter before, none after, ignorable scalars skipped.
+  /// Returns Unicode's `Final_Sigma`: a cased letter before, none after, ignorable scalars skipped.
   private static func isFinalSigma(_ scalars: [Unicode.Scalar], at index: Int) -> Bool {
     func isIgnorable(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isCaseIgnorable }
     guard let before = scalars[..<index].last(where: { !isIgnorable($0) }), before.properties.isCased
@@ -83,7 +84,7 @@ enum UTF8Scalar {
   @inline(__always)
   static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 
-  /// The scalar that starts at `index`, and how many bytes it takes; never reads at or past `end`.
+  /// Returns the scalar at `index` and its length in bytes; never reads at or past `end`.
   @inline(__always)
   static func decode(
     _ bytes: UnsafeBufferPointer<UInt8>, at index: Int, end: Int

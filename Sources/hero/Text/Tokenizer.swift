@@ -1,21 +1,20 @@
 import Formats
 
-/// RoBERTa's byte-level BPE, giving exactly the ids of transformers 2.0.0's
+/// RoBERTa's byte-level BPE, with exactly the ids of transformers 2.0.0's
 /// `RobertaTokenizer.tokenize` followed by `convert_tokens_to_ids`.
 ///
-/// No space is put before the first word, surrounding white space goes, and special tokens inside
-/// the text are one token each. It may be shared by threads.
+/// It puts no space before the first word and strips surrounding white space. A special token
+/// inside the text is one token. Threads may share a tokenizer.
 public final class Tokenizer: Sendable {
-  /// `<pad>`, `<s>`, `</s>`, `</s>`, `<s>`, `<mask>` and `<unk>`.
+  /// The ids of `<pad>`, `<s>`, `</s>`, `</s>`, `<s>`, `<mask>` and `<unk>`.
   public let pad, bos, eos, sep, cls, mask, unk: Int32
-  /// The ids that a random replacement is drawn from in masked-language modelling: `.` …
-  /// `<|endoftext|>`.
+  /// The ids that masked-language modelling draws random replacements from: `.` … `<|endoftext|>`.
   public let vRange: Range<Int32>
 
   /// The files that the tokenizer was read from: `vocab.json` and `merges.txt`, or
   /// `tokenizer.json`.
   public let files: [String]
-  /// As `vocab.json` spells them.
+  /// The token of each id, as `vocab.json` spells it.
   let tokens: [Int32: String]
   private let merges: MergeTable
   /// The id of each symbol of `merges`.
@@ -24,8 +23,8 @@ public final class Tokenizer: Sendable {
   private let cache = WordCache()
 
   /// Reads `vocab.json` and `merges.txt` in `directory`, or its `tokenizer.json`.
-  /// - Throws: `DataError` where one of them is missing or malformed, where the two do not belong
-  ///   together, or where a token that HERO needs has no id.
+  /// - Throws: `DataError` if a file is missing or malformed, if the two do not belong together, or
+  ///   if a token that HERO needs has no id.
   public init(directory: String) throws {
     let parts = try TokenizerFiles(folder: directory)
     let vocabulary = parts.vocabulary
@@ -43,7 +42,7 @@ public final class Tokenizer: Sendable {
   /// One more than the largest id.
   public var vocabularySize: Int { Int(tokens.keys.max() ?? -1) + 1 }
 
-  /// The ids of a text as it is: a caption.
+  /// Returns the ids of a text as it is, such as a caption.
   public func encode(_ text: String) -> [Int32] {
     var text = text
     return text.withUTF8 { bytes in
@@ -51,8 +50,8 @@ public final class Tokenizer: Sendable {
       guard !bytes.isEmpty else { return ids }
       ids.reserveCapacity(bytes.count / 4 + 2)
       let stripped = PythonText.strippedRange(of: bytes, in: 0..<bytes.count)
-      // Splitting white space by `<s>` leaves an empty first piece, which the reference takes for
-      // the token.
+      // The reference splits white space by `<s>` into an empty first piece and takes it for the
+      // token.
       guard !stripped.isEmpty else { return [bos] }
       specials.forEachPiece(of: bytes, in: stripped) { piece in
         switch piece {
@@ -64,17 +63,17 @@ public final class Tokenizer: Sendable {
     }
   }
 
-  /// The ids of a query, question, answer or statement: lower-cased first if it is all upper case.
+  /// Returns the ids of a query, question, answer or statement; lower-cases text in capitals only.
   public func encodeQuery(_ text: String) -> [Int32] {
     encode(PythonText.isUpper(text) ? PythonText.lowered(text) : text)
   }
 
-  /// The ids of a subtitle sentence: HTML references replaced, then as a query.
+  /// Returns the ids of a subtitle sentence: replaces HTML references, then encodes it as a query.
   public func encodeSubtitle(_ text: String) -> [Int32] {
     encodeQuery(HTMLText.unescaped(text))
   }
 
-  /// The text of tokens; bytes that are not UTF-8 become U+FFFD, and ids without a token become
+  /// Returns the text of tokens: bytes that are not UTF-8 become U+FFFD, ids without a token
   /// `<unk>`.
   public func decode(_ ids: [Int32]) -> String {
     String(decoding: ids.flatMap { ByteAlphabet.bytes(of: tokens[$0] ?? "<unk>") }, as: UTF8.self)

@@ -2,17 +2,17 @@ import Formats
 
 /// The ids of the tokens that HERO knows by name.
 struct SpecialIDs {
-  /// Those that a text may hold.
+  /// The special tokens that a text may contain.
   static let names = ["<s>", "</s>", "<unk>", "<pad>", "<mask>"]
 
-  /// Those that a vocabulary must have.
+  /// The tokens that a vocabulary must have.
   static let needed = Set((names + [".", "<|endoftext|>"]).map { Name($0) })
 
   let bos, eos, pad, unk, mask: Int32
-  /// `.` … `<|endoftext|>`.
+  /// The ids of `.` … `<|endoftext|>`.
   let range: Range<Int32>
 
-  /// - Throws: `DataError` naming the tokens that a vocabulary lacks, and whose it seems to be.
+  /// - Throws: `DataError` naming the tokens that the vocabulary lacks, and whose it seems to be.
   init(_ files: TokenizerFiles) throws(DataError) {
     let path = files.vocabularyPath
     func known(_ token: String) -> Int32? { files.vocabulary[Array(token.utf8)] }
@@ -40,7 +40,7 @@ struct SpecialIDs {
   }
 }
 
-/// Whether vocabulary and merges belong together.
+/// Checks that vocabulary and merges belong together.
 extension TokenizerFiles {
   private var togetherCure: String { "Take both files from the same tokenizer" }
 
@@ -48,12 +48,12 @@ extension TokenizerFiles {
     String(decoding: Array(token), as: UTF8.self)
   }
 
-  /// The id of each symbol of the merges.
+  /// Returns the id of each symbol of the merges.
   ///
-  /// Byte-level BPE never meets a text that it has no token for. So every byte that UTF-8 has and
-  /// every result of a merge must have an id, and every token must be a byte, a result, or a
-  /// special one: `<…>`, `[…]`, `madeupword0000`.
-  /// - Throws: `DataError` naming both files and the first that has none.
+  /// Byte-level BPE has tokens for every text. So every byte of UTF-8 and every result of a merge
+  /// must have an id. Every token must be a byte, a result or a special one: `<…>`, `[…]`,
+  /// `madeupword0000`.
+  /// - Throws: `DataError` naming both files and the first symbol or token that fails.
   func ids(of table: MergeTable) throws(DataError) -> [Int32] {
     var ids: [Int32] = []
     ids.reserveCapacity(table.spellings.count)
@@ -77,7 +77,7 @@ extension TokenizerFiles {
     return ids
   }
 
-  /// Where a token stands in the merges.
+  /// Returns how the merges use a token, and where.
   private func use(of token: Token) -> String {
     for merge in merges {
       if Array(merge.first) + merge.second == token { return "makes (\(merge.place))" }
@@ -86,14 +86,15 @@ extension TokenizerFiles {
     return "has"
   }
 
-  /// - Throws: `DataError` for a token that no text can become, as where the merges are cut short.
+  /// Checks that every token is a byte, the result of a merge or a special one.
+  /// - Throws: `DataError` for another token, as when the merges are cut short.
   private func requireMakers(_ table: MergeTable) throws(DataError) {
     var made = Set<Token>(minimumCapacity: table.spellings.count)
     for (symbol, spelling) in table.spellings.enumerated()
     where symbol < table.bytes || table.makers[symbol] != nil {
       made.insert(spelling)
     }
-    // A vocabulary with one id for each of them has nothing else but special tokens.
+    // A vocabulary with just one id for each of them has no others but special tokens.
     guard vocabulary.count > made.count else { return }
     let unmade = vocabulary.keys.filter { !made.contains($0) && !Self.isSpecial($0) }
     guard let first = unmade.min(by: { (vocabulary[$0] ?? 0) < (vocabulary[$1] ?? 0) }) else { return }
@@ -110,8 +111,8 @@ extension TokenizerFiles {
       || token.starts(with: Array("madeupword".utf8))
   }
 
-  /// Id to token. Ids that no token has may lie between.
-  /// - Throws: `DataError` for two tokens of one id.
+  /// Returns the token of each id; ids without a token may lie between.
+  /// - Throws: `DataError` if two tokens have one id.
   func tokens() throws(DataError) -> [Int32: String] {
     var tokens: [Int32: String] = [:]
     tokens.reserveCapacity(vocabulary.count)
@@ -127,10 +128,11 @@ extension TokenizerFiles {
   }
 }
 
-/// Whether a `tokenizer.json` beside vocabulary and merges says the same.
+/// Checks that a `tokenizer.json` beside vocabulary and merges says the same.
 extension TokenizerFiles {
-  /// Refuses another tokenizer's `tokenizer.json`, since other programs take that one of the two.
-  /// Reports one that cannot be read.
+  /// Refuses another tokenizer's `tokenizer.json`, since other programs prefer that file.
+  ///
+  /// Reports one that cannot be read, and skips it.
   func requireSame(as path: String) throws {
     let other: TokenizerFiles
     do { other = try TokenizerFiles(fast: path) } catch let error as DataError {

@@ -4,10 +4,10 @@ import Foundation
 /// A byte-level BPE tokenizer as its files hold it: `vocab.json` with `merges.txt`, or a fast
 /// tokenizer's `tokenizer.json`, which has both.
 public struct TokenizerFiles {
-  /// A token's spelling in the byte alphabet, as UTF-8: identity is bytes.
+  /// A token's spelling in the byte alphabet, as UTF-8; equal tokens have equal bytes.
   typealias Token = [UInt8]
 
-  /// Two tokens that become one, and where the file says so.
+  /// Two tokens that merge into one, and their place in the file.
   struct Merge {
     var first: ArraySlice<UInt8>
     var second: ArraySlice<UInt8>
@@ -21,30 +21,31 @@ public struct TokenizerFiles {
   /// The file of the merges.
   var mergesPath: String { paths[paths.count - 1] }
   let vocabulary: [Token: Int32]
-  /// In order of rank.
+  /// The merges in order of rank.
   let merges: [Merge]
 
   static let fastName = "tokenizer.json"
   private static let cure =
     "A tokenizer folder holds vocab.json and merges.txt, as roberta-base has them, or a tokenizer.json"
-  /// RoBERTa's files have a megabyte.
+  /// The most bytes of a file; RoBERTa's have a megabyte.
   static let mostBytes = 256 << 20
 
-  /// Whether a folder has the files of such a tokenizer.
+  /// Returns whether a folder has the files of such a tokenizer.
   public static func areIn(_ folder: String) -> Bool {
     func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
     return (has("vocab.json") && has("merges.txt")) || has(fastName)
   }
 
-  /// Reads the files of a folder; where it has `vocab.json` and `merges.txt`, those.
-  /// - Throws: `DataError` where one is missing or malformed, or belongs to a tokenizer of another
-  ///   kind, or where a `tokenizer.json` beside them says otherwise.
+  /// Reads the files of a folder: `vocab.json` and `merges.txt` if it has both, else
+  /// `tokenizer.json`.
+  /// - Throws: `DataError` if a file is missing, malformed or of another kind of tokenizer, or if a
+  ///   `tokenizer.json` beside the two files contradicts them.
   init(folder: String) throws {
     let (vocabulary, merges) = ("\(folder)/vocab.json", "\(folder)/merges.txt")
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
     if exists(vocabulary), exists(merges) {
       var ids = try Self.vocabulary(at: vocabulary)
-      // Of the reference's and Hugging Face's slow tokenizers, {token: id}.
+      // The reference's and Hugging Face's slow tokenizers write this file, {token: id}.
       let added = "\(folder)/added_tokens.json"
       if exists(added) {
         var tokens: [(String, JSON)] = []
@@ -72,7 +73,7 @@ public struct TokenizerFiles {
     (self.paths, self.vocabulary, self.merges) = (paths, vocabulary, merges)
   }
 
-  /// What a folder without the files has instead.
+  /// Returns the error for a folder without the files, naming what it has instead.
   private static func missing(_ path: String, in folder: String) -> DataError {
     let others = [
       ("vocab.txt", "WordPiece, BERT's"), ("sentencepiece.bpe.model", "SentencePiece, XLM-RoBERTa's"),
@@ -89,7 +90,7 @@ public struct TokenizerFiles {
 
   // MARK: vocab.json and merges.txt
 
-  /// Token to id.
+  /// Reads `vocab.json`: token to id.
   static func vocabulary(at path: String) throws -> [Token: Int32] {
     var vocabulary: [Token: Int32] = [:]
     vocabulary.reserveCapacity(1 << 16)
@@ -99,7 +100,7 @@ public struct TokenizerFiles {
     return vocabulary
   }
 
-  /// Adds a token, which may stand there with the same id already.
+  /// Adds a token, which may already be there with the same id.
   static func add(
     _ token: String, _ value: JSON, to vocabulary: inout [Token: Int32], path: String
   ) throws {
@@ -117,8 +118,9 @@ public struct TokenizerFiles {
     }
   }
 
-  /// Adds what a file lists beside the vocabulary: tokens that HERO knows by name. Reports other
-  /// tokens, since texts that hold them are read like any text.
+  /// Adds the tokens that a file lists beside the vocabulary, if HERO knows them by name.
+  ///
+  /// Reports the other tokens: texts that contain them are read like any text.
   private static func add(
     added tokens: [(token: String, id: JSON)], to vocabulary: inout [Token: Int32], path: String
   ) throws {
@@ -137,15 +139,15 @@ public struct TokenizerFiles {
         + "Texts with \(others.count == 1 ? "it" : "them") are read as any other")
   }
 
-  /// Reads `merges.txt`: a pair on each line, the first line perhaps the version instead.
+  /// Reads `merges.txt`: one pair a line, after an optional line with the version.
   ///
-  /// Lines end with a line feed, a carriage return or both, the last perhaps with nothing.
+  /// A line ends with a line feed, a carriage return or both; the last may have no end.
   static func merges(at path: String) throws -> [Merge] {
     try merges(try TextFile.read(path: path, limit: mostBytes), of: path)
   }
 
-  /// The same for a file's bytes.
-  /// - Parameter most: merges behind so many are left out.
+  /// Reads merges from a file's bytes.
+  /// - Parameter most: the number of merges after which reading stops.
   static func merges(_ bytes: [UInt8], of path: String, most: Int = .max) throws -> [Merge] {
     guard String(validating: bytes, as: UTF8.self) != nil else {
       throw DataError("not UTF-8", file: path, cure: "Take it from the tokenizer's release again")
@@ -212,8 +214,8 @@ public struct TokenizerFiles {
     self.merges = try Self.merges(merges) { throw refused($0, "\"merges\"") }
   }
 
-  /// What makes a fast tokenizer's tokens others than RoBERTa's of the same vocabulary and merges;
-  /// nil where nothing does.
+  /// Returns the setting that makes a fast tokenizer split texts otherwise than RoBERTa's; nil if
+  /// none does.
   private static func otherParting(_ json: JSON, _ model: JSON) -> (what: String, key: String)? {
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let mark = model[key]?.string, !mark.isEmpty { return ("\(key) \"\(mark)\"", "\"model\"") }
@@ -225,8 +227,8 @@ public struct TokenizerFiles {
     return (parting["type"]?.string ?? parting.shown, "\"pre_tokenizer\"")
   }
 
-  /// The merges of a fast tokenizer.
-  /// - Parameter refuse: throws for what is no merge.
+  /// Reads the merges of a fast tokenizer.
+  /// - Parameter refuse: throws for an entry that is no merge.
   static func merges(_ list: [JSON], refuse: (String) throws -> Never) throws -> [Merge] {
     try list.enumerated().map { number, merge in
       // Older files have "a b", newer ones ["a", "b"].

@@ -4,12 +4,12 @@ import Foundation
 /// The search order for a tokenizer, the same for every command.
 ///
 /// 1. the folder that the option `--tokenizer` gives;
-/// 2. the folder that a file names (a store's `meta.json`, an index): from the current folder on;
-/// 3. the same from the folder of that file on, then from each folder above it.
+/// 2. the folder named by a file (a store's `meta.json`, an index), relative to the current folder;
+/// 3. the same folder, relative to that file's folder, then to each folder above it.
 public enum TokenizerFolder {
-  /// What a file says of the tokenizer that it was made with.
+  /// A file's note of the tokenizer that it was made with.
   public struct Note: Sendable {
-    /// The file that says so.
+    /// The file with the note.
     public var file: String
     /// The folder that it names.
     public var folder: String
@@ -23,10 +23,10 @@ public enum TokenizerFolder {
   private static let cure =
     "Give --tokenizer the folder with vocab.json and merges.txt (RoBERTa's, if the reference made the stores)"
 
-  /// The tokenizer's folder.
+  /// Finds the tokenizer's folder.
   /// - Parameters:
-  ///   - option: what the user gave.
-  ///   - note: what a file says.
+  ///   - option: the folder that the user gave; nil for none.
+  ///   - note: a file's note; nil for none.
   /// - Throws: `DataError` naming the file, what it says and where that was looked for.
   public static func find(option: String?, note: Note?) throws -> String {
     if let option { return option }

@@ -9,7 +9,7 @@ final class WordCache: Sendable {
     shards = (0..<16).map { _ in Shard(capacity: capacity / 16) }
   }
 
-  /// Appends the ids of `word` to `ids`; those of a word not met before come from `make`.
+  /// Appends the ids of `word` to `ids`; calls `make` for a word not met before.
   func append(
     _ word: UnsafeBufferPointer<UInt8>, to ids: inout [Int32],
     make: (UnsafeBufferPointer<UInt8>) -> [Int32]
@@ -37,7 +37,7 @@ extension WordCache {
     init(capacity: Int) { table = Mutex(Table(capacity: capacity)) }
   }
 
-  /// Words and ids that lie end to end in two arrays.
+  /// Words and their ids, end to end in two arrays.
   private struct Table {
     private var table: ByteTable
     private var ends: [(word: Int, ids: Int)] = []

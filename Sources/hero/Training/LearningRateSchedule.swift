@@ -1,19 +1,19 @@
-/// Linear warm-up to a peak, then linear decay to nothing at the last update (reference:
+/// A linear warm-up to a peak, then a linear decay to 0 at the last update (reference:
 /// `optim/sched.py`).
 public struct LearningRateSchedule: Equatable, Sendable {
-  /// The rate at the end of warm-up.
+  /// The learning rate at the end of warm-up.
   public let peak: Double
-  /// Updates of warm-up.
+  /// The number of warm-up updates.
   public let warmupSteps: Int
-  /// Updates in all.
+  /// The number of all updates.
   public let totalSteps: Int
 
-  /// What the reference trains with where the schedule gives nothing, as at the last update.
+  /// The reference's rate where the schedule gives 0, as at the last update.
   public static let floor = 1e-8
 
-  /// The learning rate of an update.
+  /// Returns the learning rate of an update.
   ///
-  /// - Parameter step: which update, counted from 1.
+  /// - Parameter step: the number of the update, counted from 1.
   public func rate(at step: Int) -> Double {
     let rate = peak * factor(at: step)
     return rate > 0 ? rate : Self.floor

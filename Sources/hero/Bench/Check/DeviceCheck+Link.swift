@@ -1,9 +1,10 @@
 import Engine
 
 extension DeviceCheck {
-  /// What comes of collectives where one rank is all there is: everything as it was, to the last
-  /// bit. This tells whether NCCL can be called, and whether its streams wait for one another; not
-  /// whether several GPUs agree.
+  /// Checks that collectives with a single rank leave every value unchanged, bit for bit.
+  ///
+  /// The check shows that NCCL can be called and that its streams wait for one another. It does not
+  /// show that several GPUs agree.
   func checkLink() -> Row {
     row("NCCL, one rank", within: 0) { backend in
       let store = ParameterStore(backend: backend)

@@ -4,14 +4,14 @@ extension DeviceCheck {
   /// An operation on matrices whose gradients are compared too.
   struct Operation {
     let name: String
-    /// Rows and columns of each input.
+    /// The rows and columns of each input.
     let inputs: [(Int, Int)]
-    /// Whether the result is a loss, with which the backward pass starts.
+    /// Whether the result is a loss, from which the backward pass starts.
     var isLoss = false
     let run: (Tape, [Tensor]) -> Tensor
   }
 
-  /// Lengths that are 0, 1 and more, `total` together.
+  /// Returns lengths of 0, 1 and more that sum to `total`.
   private func lengths(_ total: Int) -> [Int] {
     var (lengths, rest) = ([0, 1, min(total - 1, 17)], total - 1 - min(total - 1, 17))
     while rest > 0 {
@@ -25,7 +25,7 @@ extension DeviceCheck {
     (0..<count).map { ($0 * 7919 + 3) % (below + 1) - 1 }
   }
 
-  /// Every operation of the boundary, by what a model calls.
+  /// Every operation of the device boundary, through the calls that a model makes.
   var operations: [Operation] {
     rowOperations + sequenceOperations + lossOperations
   }
@@ -38,7 +38,7 @@ extension DeviceCheck {
         tape.linear(x[0], x[1], x[2], activation: activation)
       }
     } + [
-      // Of one column the distance's gradient would be a sign, which rounding turns about.
+      // Not one column: its distance has a sign as gradient, which rounding can flip.
       Operation(name: "linear, few columns", inputs: [(n, d), (3, d), (1, 3)]) { tape, x in
         tape.linear(x[0], x[1], x[2])
       },
@@ -89,9 +89,9 @@ extension DeviceCheck {
           querySegments: segments, keySegments: segments, causal: causal, dropout: dropout)
       }
     }
-    // No row for some keys and no key for some rows; but the many rows have many keys: of one key
-    // the probability is 1 whatever the query says, so that the query's gradient is 0, and what a
-    // device finds instead is the rounding of its own result.
+    // One segment has keys and no query rows, another a query row and no keys. Segments of many
+    // rows have many keys. With a single key the probability is 1 whatever the query, the query's
+    // gradient is 0, and a device returns only its rounding error.
     let memory = [own[1], own[0]] + own.dropFirst(2).reversed()
     let pairs = (0..<8).map { $0 * n / 16..<$0 * n / 16 + n / 4 }
     return [
@@ -181,8 +181,9 @@ extension DeviceCheck {
     }
   }
 
-  /// The result and the gradient of every input; the gradient starts from the distance to random
-  /// targets.
+  /// Returns the result and the gradient of every input.
+  ///
+  /// Unless the result is a loss, the backward pass starts from its distance to random targets.
   private func answers(of operation: Operation, on backend: any Backend) -> (
     answers: [[Float]], seconds: Double
   ) {
@@ -208,8 +209,9 @@ extension DeviceCheck {
     return (answers, seconds)
   }
 
-  /// Three updates of two parameters with different decays, and the norm. One of the two has no
-  /// gradient at first.
+  /// Checks three updates of two parameters with different decays, and the gradient norm.
+  ///
+  /// The second parameter has no gradient in the first update.
   func check(_ kind: OptimizerKind) -> Row {
     row("optimizer, \(kind.rawValue)", within: tolerance) { backend in
       let store = ParameterStore(backend: backend)

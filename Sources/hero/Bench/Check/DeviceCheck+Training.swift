@@ -4,7 +4,7 @@ import Model
 import Tasks
 
 extension DeviceCheck {
-  /// Two videos with sentences and queries.
+  /// Three videos with sentences and queries.
   private static let batch: JSON = {
     func list(_ rows: [[Int]]) -> JSON { .array(rows.map { .array($0.map { .int($0) }) }) }
     func video(_ frames: Int, _ subs: [[Int]], _ queries: [[Int]]) -> JSON {
@@ -29,8 +29,7 @@ extension DeviceCheck {
       cross: part(2, vocabulary: 200), temporal: part(1), query: part(0), featureWidth: 96)
   }()
 
-  /// Updates of a small model for moment retrieval, every one with dropout: the losses of all of
-  /// them, side by side.
+  /// Compares the losses of `updates` updates of a small moment-retrieval model with dropout.
   func checkTraining(updates: Int) -> Row {
     row("\(updates) updates of a model", within: trainingTolerance) { backend in
       guard let work = try? BenchWork(Self.batch, path: "the check's batch", model: Self.model) else {

@@ -3,16 +3,15 @@ import Formats
 import Foundation
 import Model
 
-/// Holds a device against the CPU: every operation with its gradients, and updates of a model.
+/// A comparison of a device with the CPU: every operation with its gradients, and model updates.
 package struct DeviceCheck {
-  /// One thing that was compared.
+  /// The result of one comparison.
   package struct Row: Sendable {
     package let name: String
-    /// The norm of the difference, relative to that of the CPU's answer: the largest of the results
-    /// and gradients.
+    /// The largest relative error among results and gradients: ‖device − CPU‖ / ‖CPU‖.
     package let error: Double
     package let tolerance: Double
-    /// Once through, forwards and backwards, on the device and on the CPU.
+    /// The seconds of one forward and backward pass, on the device and on the CPU.
     package let seconds: (device: Double, cpu: Double)
 
     package var passes: Bool { error <= tolerance }
@@ -25,11 +24,11 @@ package struct DeviceCheck {
     }
   }
 
-  /// How much work an operation is given.
+  /// The amount of work in an operation.
   package enum Size: String, CaseIterable, Sendable {
-    /// As in a full-size model.
+    /// The sizes of a full-size model.
     case full
-    /// Enough to meet every branch.
+    /// Enough to reach every branch.
     case small
 
     var rows: Int { self == .full ? 2000 : 40 }
@@ -46,7 +45,7 @@ package struct DeviceCheck {
     (self.device, self.cpu, self.size) = (device, cpu, size)
   }
 
-  /// What float32 sums in another order, TF32's 10 bits and bfloat16's 7 come to.
+  /// The tolerance for reordered float32 sums, TF32's 10 mantissa bits or bfloat16's 7.
   var tolerance: Double {
     switch device.precision {
     case .fp32: 2e-4
@@ -55,7 +54,7 @@ package struct DeviceCheck {
     }
   }
 
-  /// The same for the losses of many updates, in which differences grow.
+  /// The tolerance for the losses of many updates, in which differences grow.
   var trainingTolerance: Double {
     switch device.precision {
     case .fp32: 1e-4
@@ -64,7 +63,7 @@ package struct DeviceCheck {
     }
   }
 
-  /// Everything; `report` hears of each row as it is done.
+  /// Makes every comparison and passes each row to `report` when it is done.
   package func run(updates: Int = 50, report: (Row) -> Void = { _ in }) -> [Row] {
     var rows: [Row] = []
     func add(_ row: Row) {
@@ -78,12 +77,12 @@ package struct DeviceCheck {
     return rows
   }
 
-  /// ‖a − b‖ / ‖b‖; infinite where something is no number or missing.
+  /// Returns ‖a − b‖ / ‖b‖, or infinity if a value is NaN or missing.
   func distance(_ a: [Float], _ b: [Float]) -> Double {
     guard a.count == b.count else { return .infinity }
     var (difference, size) = (0.0, 0.0)
     for (x, y) in zip(a, b) {
-      // Infinities that are equal do not differ.
+      // Equal infinities do not differ.
       if x != y { difference += Double(x - y) * Double(x - y) }
       if y.isFinite { size += Double(y) * Double(y) }
     }

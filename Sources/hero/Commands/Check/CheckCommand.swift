@@ -2,7 +2,7 @@ import ArgumentParser
 import Formats
 import Training
 
-/// `hero check`: what a file or folder is.
+/// `hero check`: reports what a file or folder is.
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
@@ -28,7 +28,7 @@ struct CheckCommand: ParsableCommand {
         let report = try FileReport(path)
         print(json ? report.json.encoded(style: .python) : report.text)
       } catch {
-        // One path's trouble is its own.
+        // An error in one path does not stop the others.
         isSound = false
         let told = error as? DataError ?? DataError("\(error)", file: path)
         if json {

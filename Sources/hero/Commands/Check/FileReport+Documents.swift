@@ -6,7 +6,7 @@ import Training
 import Vision
 
 extension FileReport {
-  /// JSON: an annotation, options, a model's shape, lists of videos, or predictions.
+  /// Reports on JSON: an annotation, options, a model's shape, lists of videos, or predictions.
   static func document(_ path: String) throws -> FileReport {
     var (rows, first): (Int, JSON?) = (0, nil)
     do {
@@ -15,7 +15,7 @@ extension FileReport {
         rows += 1
       }
     } catch is DataError where rows == 0 {
-      // One object over several lines.
+      // The file may be one object over several lines.
       (rows, first) = (1, try JSON.read(path: path))
     }
     guard let first, let object = first.object else {
@@ -115,7 +115,7 @@ extension FileReport {
     return report
   }
 
-  /// Features of one video; nil where the file holds something else.
+  /// Reports on the features of one video; nil if the file holds something else.
   static func frames(_ path: String) throws -> FileReport? {
     guard let (rows, width) = try? FeatureFile.shape(path: path) else { return nil }
     let array = try FeatureFile(path: path)

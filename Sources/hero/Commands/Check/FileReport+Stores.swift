@@ -40,7 +40,7 @@ extension FileReport {
     return "\(names.count) of \(count) arrays: \(names.listed(4))"
   }
 
-  /// A store of features by itself.
+  /// Reports on a single feature store.
   static func features(_ path: String) throws -> FileReport {
     guard FrameCountFile.find(store: path) != nil else {
       let reader = try LMDBReader(path: path)
@@ -55,7 +55,7 @@ extension FileReport {
     return report
   }
 
-  /// The stores of features of one corpus.
+  /// Reports on the feature stores of one corpus.
   static func stores(_ path: String, _ names: [String]) throws -> FileReport {
     var report = FileReport(path: path, kind: "a folder of \(names.count) stores of features")
     for name in names {
@@ -67,7 +67,7 @@ extension FileReport {
     return report
   }
 
-  /// Features a file a video; nil for a folder of something else.
+  /// Reports on a folder with a feature file for each video; nil for any other folder.
   static func featureFiles(_ path: String, _ names: FolderNames) throws -> FileReport? {
     let parts = names.entries.filter { $0.kind == .folder && $0.name.hasSuffix("_features") }.map(\.name)
     var report = FileReport(path: path, kind: "a folder of features, a file a video")
@@ -103,7 +103,7 @@ extension FileReport {
     let meta = try StoreMeta(path: path + "/meta.json")
     let task = meta.task.flatMap(TextStoreTask.init(rawValue:))
     var report = FileReport(path: path, kind: "a store of texts" + (meta.task.map { " of \($0)" } ?? ""))
-    // Its meta.json names the corpus, as the reference's does.
+    // As the reference's does, its meta.json names the corpus.
     if FileManager.default.fileExists(atPath: path + "/vid2len.json") {
       let store = try SubtitleStore(path: path)
       report.kind = "a store of subtitles"

@@ -5,7 +5,7 @@ import Model
 import Vision
 
 extension FileReport {
-  /// The model of a folder, as Hugging Face and open_clip lay it out; nil where there is none.
+  /// Reports on a model's folder as Hugging Face or open_clip lay it out; nil for any other folder.
   static func weights(inFolder path: String, _ names: [String]) throws -> FileReport? {
     let endings = ["safetensors", "bin", "pt"]
     guard names.contains(where: { endings.contains(ending(of: $0)) || $0.hasSuffix(".index.json") }) else {
@@ -14,7 +14,7 @@ extension FileReport {
     return try weights(path)
   }
 
-  /// A file of weights, read as a whole.
+  /// Reports on a file of weights.
   static func weights(_ path: String) throws -> FileReport {
     let weights = try NetworkWeights(path: path)
     let names = Set(weights.names)
@@ -34,7 +34,7 @@ extension FileReport {
         report.facts.append(("activation", files.image.activation.rawValue))
         report.notes += files.notes
       } catch let error as DataError {
-        // Beside these weights something is missing.
+        // A file beside these weights is missing.
         report.notes.append(error.sentence)
       }
       report.uses.append("hero index --videos FOLDER --clip \(ShellWords.line([path])) --output FILE")
@@ -60,7 +60,7 @@ extension FileReport {
 
   // MARK: HERO and RoBERTa
 
-  /// Arrays that are no parameters, whatever they hold.
+  /// The names of arrays that are never parameters.
   private static let buffers: Set<String> = [
     "position_ids", "num_batches_tracked", "pad", "tri_mask", "one_hot",
   ]
@@ -76,7 +76,7 @@ extension FileReport {
     try checkpoint.verify()
     var parameters = 0
     for name in checkpoint.names where !buffers.contains(String(name.split(separator: ".").last ?? "")) {
-      // Throws for what is not finite, damaged or of a type that is not read.
+      // Throws for arrays that are damaged, not finite, or of an unsupported type.
       parameters += try checkpoint.array(name)?.count ?? 0
     }
     var report = FileReport(path: path, kind: isHERO ? "a HERO" : "a RoBERTa")
@@ -123,7 +123,7 @@ extension FileReport {
     }
   }
 
-  /// The width of features, and who publishes such ones.
+  /// Returns the width of features, with the publishers of features of this width.
   static func features(_ width: Int) -> String {
     let names = FeatureVersion.names(ofWidth: width)
     return "\(width) numbers a frame" + (names.isEmpty ? "" : ", as \(names.joined(separator: " or "))")

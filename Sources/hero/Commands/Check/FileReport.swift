@@ -5,19 +5,21 @@ import Text
 import Training
 import Vision
 
-/// What a file or folder is, and what takes it.
+/// The kind of a file or folder, and the commands that take it.
 struct FileReport {
   let path: String
-  /// As in "is …".
+  /// The kind, as it follows "is".
   var kind: String
-  /// What it holds, each with its name.
+  /// The contents, each fact with its name.
   var facts: [(name: String, value: String)] = []
-  /// Commands that take it.
+  /// The commands that take it.
   var uses: [String] = []
-  /// What a person should know, a line each.
+  /// Notes for the user, a line each.
   var notes: [String] = []
 
-  /// - Throws: `DataError` for what cannot be read, and for what hero does not know.
+  /// Examines a path.
+  ///
+  /// - Throws: `DataError` for files that cannot be read or are of an unknown kind.
   init(_ path: String) throws {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DataError("there is no such file", file: path, cure: DataError.missingCure(path))
@@ -34,7 +36,7 @@ struct FileReport {
 
   // MARK: Printing
 
-  /// The report as lines for people.
+  /// The report as lines of text.
   var text: String {
     let lines =
       [("is", kind)] + facts.map { ($0.name, $0.value) } + notes.map { ("note", $0) }
@@ -52,7 +54,9 @@ struct FileReport {
     ]
   }
 
-  /// The facts by their names; those that share one, as the subtitles of a video do, as a list.
+  /// The facts by name.
+  ///
+  /// Facts that share a name, as the subtitles of a video do, form a list.
   private var factsByName: JSONObject {
     var result = JSONObject()
     for (name, value) in facts {
@@ -117,7 +121,7 @@ struct FileReport {
     }
   }
 
-  /// Whether a file begins as text does, and not as something whose first bytes tell what it is.
+  /// Returns whether a file begins with text and has no known magic bytes.
   private static func isText(_ path: String) throws -> Bool {
     guard FileKind(path: path) == nil, let file = FileHandle(forReadingAtPath: path) else { return false }
     defer { try? file.close() }

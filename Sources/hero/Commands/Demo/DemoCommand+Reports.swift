@@ -3,7 +3,7 @@ import Metrics
 import Model
 import Training
 
-/// Recalls, by name, as the demo shows them.
+/// The labels and the names of the recalls that the demo shows.
 private let retrievalFigures = [
   ("moment among all videos, R@1 at IoU 0.5, %", "VCMR_0.5-r1"),
   ("moment in its video, R@1 at IoU 0.5, %", "SVMR_0.5-r1"), ("video, R@1, %", "VR_r1"),
@@ -43,7 +43,7 @@ extension DemoCommand {
     }
   }
 
-  /// What pre-training adds to few labels.
+  /// Returns a table of what pre-training gains with few labels.
   func gain(_ reached: inout DemoFigures) throws -> MetricsTable {
     var table = MetricsTable(
       title: "\(DemoTraining.labels) labelled queries, on test videos",
@@ -61,7 +61,7 @@ extension DemoCommand {
     return table
   }
 
-  /// The metrics on the test videos, by their names without the split.
+  /// Returns the metrics on the test videos, by name without the split.
   private func evaluate(_ training: DemoTraining) throws -> [String: Double] {
     let run = "\(output)/runs/\(training.name)"
     let queries = "\(output)/txt_db/\(training.task.demo.rawValue)_test.db"
@@ -71,7 +71,7 @@ extension DemoCommand {
     show(["eval"] + arguments)
     let outcome = try Eval.parse(arguments).outcome(RunLog())
     if let table = outcome.report.table { print(table.rendered()) }
-    // Recalls with suppression have the same names, in groups of their own.
+    // Recalls after suppression have the same names within groups of their own.
     let plain = outcome.report.scalars.filter { !$0.name.contains("_nms_") }
     return Dictionary(plain.map { (String($0.name.split(separator: "/").last ?? ""), $0.value) }) { $1 }
   }

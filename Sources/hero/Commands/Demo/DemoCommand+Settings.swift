@@ -2,7 +2,7 @@ import Formats
 import Training
 
 extension DemoCommand {
-  /// 128 wide, 2 + 2 layers.
+  /// Returns the model's configuration: 128 wide, with 2 + 2 layers.
   func modelConfiguration() throws -> JSON {
     let vocabulary = try JSON.read(path: "\(output)/corpus/tokenizer/vocab.json").object?.count ?? 0
     let part: JSONObject = [

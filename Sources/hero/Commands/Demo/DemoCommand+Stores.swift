@@ -3,7 +3,7 @@ import Formats
 import Foundation
 
 extension DemoCommand {
-  /// What the commands read: text stores of all tasks, and the features.
+  /// Makes the stores that the commands read: text stores of all tasks, and the features.
   func makeStores() throws {
     let annotations = "\(output)/corpus/ann"
     try makeTextStore(
@@ -25,7 +25,7 @@ extension DemoCommand {
     ])
   }
 
-  /// A store of the first queries of the training videos.
+  /// Makes a store of the first queries about training videos.
   func makeFewLabels() throws {
     let all = try String(contentsOfFile: "\(output)/corpus/ann/tvr_train.jsonl", encoding: .utf8)
     let few = all.split(separator: "\n").prefix(DemoTraining.labels).joined(separator: "\n")

@@ -4,7 +4,7 @@ import Formats
 import Foundation
 import Training
 
-/// `hero demo`: the whole way, from annotations to metrics, on a corpus made on the spot.
+/// `hero demo`: goes all the way from annotations to metrics, on a generated corpus.
 struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
@@ -81,7 +81,7 @@ struct DemoCommand: ParsableCommand {
     if let compare { try judge(reached, compare) }
   }
 
-  /// Checks whether everything can be written, before any work is done.
+  /// Checks that all outputs can be written, before any work is done.
   private func requireOutput() throws {
     let cure = "Move it, or give another --output"
     let names =
@@ -115,19 +115,19 @@ struct DemoCommand: ParsableCommand {
     return options
   }
 
-  /// One of the trainings, with as many updates as are wanted.
+  /// Returns a training with its updates scaled by `--updates`.
   func training(_ training: DemoTraining) -> DemoTraining {
     training.shortened(to: Double(updates) / Double(DemoTraining(.tvr).updates))
   }
 
   /// Trains one task.
-  /// - Parameter start: weights to start from.
+  /// - Parameter start: the checkpoint to start from; nil for random weights.
   private func finetune(_ training: DemoTraining, start: String? = nil) throws {
     try write(configuration(of: training), to: training.name)
     let captioner = checkpoint(of: self.training(DemoTraining(.tvc)))
     var start = start
-    // Questions and statements begin from the captioner, if it was trained before: it knows what
-    // words look like.
+    // Questions and statements start from the captioner if it was trained before, as it has learnt
+    // what words look like.
     if [.questionAnswering, .inference].contains(training.task.family),
       FileManager.default.fileExists(atPath: captioner)
     {
@@ -138,8 +138,9 @@ struct DemoCommand: ParsableCommand {
         + (start.map { ["--checkpoint", $0] } ?? []) + device.arguments)
   }
 
-  /// Learns from the videos without labels, then from few labels, once from random weights and once
-  /// from those.
+  /// Pre-trains on the videos without labels, then trains on few labels twice.
+  ///
+  /// One training starts from random weights, the other from the pre-trained ones.
   private func pretrain(_ reached: inout DemoFigures) throws -> MetricsTable {
     let training = self.training(.pretraining)
     try write(pretrainingConfiguration(training), to: training.name)
@@ -150,19 +151,19 @@ struct DemoCommand: ParsableCommand {
     return try gain(&reached)
   }
 
-  /// The last checkpoint of a training.
+  /// Returns the path of a training's last checkpoint.
   func checkpoint(of training: DemoTraining) -> String {
     "\(output)/runs/\(training.name)/ckpt/model_step_\(training.updates).safetensors"
   }
 
-  /// Shows and runs one command of this program.
+  /// Prints and runs one command of this program.
   func hero(_ arguments: [String]) throws {
     show(arguments)
     let status = Program.run(arguments: arguments)
     guard status == 0 else { throw ExitCode(status) }
   }
 
-  /// Shows a command of this program, as it can be typed.
+  /// Prints a command of this program as a user would type it.
   func show(_ arguments: [String]) {
     Console.standardError.print("\n$ \(ShellWords.line(["hero"] + arguments))")
   }

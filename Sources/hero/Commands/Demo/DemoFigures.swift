@@ -1,7 +1,7 @@
 import Formats
 import Training
 
-/// What a demo's models reached, by name, and the bands that a file says they should be in.
+/// The figures that a demo's models reached, by name.
 struct DemoFigures {
   private(set) var values: [(name: String, value: Double)] = []
 
@@ -9,16 +9,16 @@ struct DemoFigures {
     if let value { values.append((name, value)) }
   }
 
-  /// Writes them as a JSON object.
+  /// Writes the figures as a JSON object.
   func write(to path: String) throws {
     try AtomicFile.write(JSON(figures: values).encoded(style: .pretty), to: path)
   }
 
-  /// Each figure beside its band.
+  /// Compares each figure with its band.
   ///
-  /// - Parameter path: a JSON object of `"name": [lowest, highest]`. A figure that has no band is
-  ///   shown and not judged; a band whose task was not trained is left out.
-  /// - Returns: the table, and the names of what is outside.
+  /// - Parameter path: a JSON object of `"name": [lowest, highest]`. A figure without a band is
+  ///   shown but not judged. A band whose task was not trained is skipped.
+  /// - Returns: the table, and the names of figures outside their bands.
   func compared(with path: String) throws -> (table: MetricsTable, outside: [String]) {
     guard let bands = try JSON.read(path: path).object else {
       throw DataError("is no object of bands", file: path, cure: "Give {\"name\": [lowest, highest], …}")

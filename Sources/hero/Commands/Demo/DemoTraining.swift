@@ -3,10 +3,10 @@ import Training
 
 /// One of the demo's trainings.
 struct DemoTraining {
-  /// Of the run's folder, the configuration and the text stores.
+  /// The name of the run's folder and configuration.
   let name: String
   let task: RunTask
-  /// The store to train on.
+  /// The name of the text store to train on.
   let training: String
   let updates: Int
   let warmup: Int
@@ -24,7 +24,7 @@ struct DemoTraining {
     self.learningRate = learningRate
   }
 
-  /// The same with `share` of the updates.
+  /// Returns the same training with a `share` of the updates.
   func shortened(to share: Double) -> DemoTraining {
     func part(_ count: Int) -> Int { max(1, Int((Double(count) * share).rounded())) }
     return DemoTraining(
@@ -34,7 +34,7 @@ struct DemoTraining {
 
   static let pretraining = DemoTraining(.pretrain, updates: 1000, warmup: 50)
 
-  /// Queries of the few videos that have labels.
+  /// The number of labelled queries in the trainings with few labels.
   static let labels = 300
   static let fewLabels = fewLabels(name: "tvr_few_labels")
   static let fewLabelsPretrained = fewLabels(name: "tvr_few_labels_pretrained")
@@ -46,8 +46,10 @@ struct DemoTraining {
 }
 
 extension RunTask {
-  /// Whose annotations of the demo corpus it has: those of the name before `_video`, and TVR's for
-  /// few labels after pre-training.
+  /// The task of the demo corpus whose annotations this task uses.
+  ///
+  /// A suffix such as `_video_only` is ignored. Pre-training uses TVR, for the few labels that
+  /// follow it.
   var demo: DemoTask {
     let name = rawValue.replacing("_video_sub", with: "").replacing("_video_only", with: "")
     return DemoTask(rawValue: name) ?? .tvr

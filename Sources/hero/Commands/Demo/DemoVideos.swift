@@ -6,12 +6,12 @@ import Training
 import Vision
 
 extension DemoCommand {
-  /// Draws the videos, and says how to search and watch them.
+  /// Draws the videos, and prints how to search and watch them.
   func showVideos(_ corpus: DemoCorpus) throws {
     do {
       try drawVideos(corpus)
     } catch let error as DataError {
-      // The page shows what was found without them, too.
+      // The page shows moments even without videos.
       Console.standardError.print("the videos are not drawn: \(error)")
     }
     try index()
@@ -46,7 +46,7 @@ extension DemoCommand {
     try writer.finish()
   }
 
-  /// The index of all videos by the model of TVR, and where to look at it.
+  /// Indexes all videos with the model of TVR, and prints how to search them.
   private func index() throws {
     let (index, videos) = ("\(output)/tvr.index", "\(output)/videos")
     try hero(

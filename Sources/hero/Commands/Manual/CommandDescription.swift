@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Training
 
-/// What ArgumentParser tells of a command, its arguments and its subcommands.
+/// ArgumentParser's description of a command, its arguments and its subcommands.
 struct CommandDescription: Decodable {
   let commandName: String
   let abstract: String?
@@ -20,7 +20,7 @@ struct CommandDescription: Decodable {
       let kind: String
       let name: String
 
-      /// As it is typed.
+      /// The name as a user types it.
       var spelling: String { (kind == "long" ? "--" : "-") + name }
     }
 
@@ -36,11 +36,11 @@ struct CommandDescription: Decodable {
     let abstract: String?
     let discussion: String?
 
-    /// Its names as they are typed.
+    /// All names as a user types them.
     var spellings: [String] { (names ?? []).map(\.spelling) }
   }
 
-  /// The program's, of `--experimental-dump-help`.
+  /// Returns the program's description, from `--experimental-dump-help`.
   static func program() throws -> CommandDescription {
     struct Dump: Decodable {
       let serializationVersion: Int
@@ -58,12 +58,14 @@ struct CommandDescription: Decodable {
     throw UsageError("ArgumentParser does not describe commands")
   }
 
-  /// Those of the command and of all its subcommands.
+  /// The arguments of the command and of all its subcommands.
   var allArguments: [Argument] { (arguments ?? []) + (subcommands ?? []).flatMap(\.allArguments) }
 
   var displayedArguments: [Argument] { (arguments ?? []).filter(\.shouldDisplay) }
 
-  /// Those that have a page: `hero help` shows what the pages say.
+  /// The subcommands that have a page.
+  ///
+  /// `hero help` only repeats the pages.
   var displayedCommands: [CommandDescription] {
     (subcommands ?? []).filter { $0.shouldDisplay && $0.commandName != "help" }
   }

@@ -2,8 +2,7 @@ import ArgumentParser
 import Formats
 import Foundation
 
-/// `hero manual`: the pages that `man hero` and `man hero-finetune` show. Releases are made with
-/// it.
+/// `hero manual`: writes the pages of `man hero` and `man hero-finetune`, for releases.
 struct ManualCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "manual",

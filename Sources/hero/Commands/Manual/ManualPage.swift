@@ -1,11 +1,11 @@
 /// A page of the manual: `hero.1`, `hero-finetune.1`.
 struct ManualPage {
-  /// What it is called by, `hero-finetune`.
+  /// The name of the page, such as `hero-finetune`.
   let name: String
-  /// In the language of `man`.
+  /// The page in the roff language of `man`.
   let text: String
 
-  /// The program's page and one for every command.
+  /// Returns the program's page and one for each command.
   static func all(of program: CommandDescription) -> [ManualPage] {
     let pages = program.displayedCommands.map { ManualPage(of: $0, in: program) }
     return [ManualPage(of: program, in: nil)] + pages
@@ -15,10 +15,9 @@ struct ManualPage {
     let parts = [program?.commandName, command.commandName].compactMap { $0 }
     let (name, words) = (parts.joined(separator: "-"), parts.joined(separator: " "))
     var lines = [
-      // A flag, or a file's name, that is broken with a hyphen is another.
+      // Turns hyphenation off, as a hyphen would change a flag or the name of a file.
       ".nr HY 0",
-      // Without a date, which would make every build another one; the version says which program it
-      // is.
+      // No date, which would change with every build; the version identifies the program.
       ".TH \(Roff.quoted(name.uppercased())) 1 \"\" \(Roff.quoted("hero \(Version.number)"))",
       ".ad l",
       ".SH NAME", Self.title(name, command),
@@ -49,7 +48,7 @@ struct ManualPage {
     text = lines.joined(separator: "\n") + "\n"
   }
 
-  /// What `apropos` finds.
+  /// Returns the line that `apropos` searches.
   private static func title(_ name: String, _ command: CommandDescription) -> String {
     let abstract = command.abstract ?? ""
     return
@@ -75,7 +74,7 @@ struct ManualPage {
     return ([Roff.bold(words)] + arguments).joined(separator: "\n")
   }
 
-  /// `-h, --help`, `--config file`.
+  /// Returns the heading of an argument: `-h, --help`, `--config file`.
   private static func term(_ argument: CommandDescription.Argument) -> String {
     let value = Roff.italic(argument.valueName ?? "")
     guard argument.kind != .positional else { return value }

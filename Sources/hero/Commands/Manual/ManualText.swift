@@ -1,7 +1,8 @@
 import Foundation
 
-/// The text of a command's help, as lines of a page: paragraphs, commands to type, and lists of
-/// options with headings.
+/// Converts the text of a command's help to lines of a page.
+///
+/// The text has paragraphs, commands to type, and lists of options with headings.
 enum ManualText {
   static func lines(of text: String) -> [String] {
     var result: [String] = []
@@ -17,7 +18,7 @@ enum ManualText {
     return result
   }
 
-  /// Lines that no empty one parts.
+  /// Converts consecutive lines without an empty line between them.
   private static func lines(ofBlock block: [String]) -> [String] {
     guard let first = block.first else { return [] }
     if first.hasPrefix("  ") {
@@ -34,7 +35,7 @@ enum ManualText {
     [".PP", ".RS 4", ".EX"] + block.map { Roff.text(String($0.dropFirst(2))) } + [".EE", ".RE"]
   }
 
-  /// `  --flag  what it means`, with more of it in lines that are indented further.
+  /// Converts `  --flag  what it means`, whose text may continue in lines indented further.
   private static func options(_ block: [String]) -> [String] {
     var entries: [(flag: String, words: [String])] = []
     for line in block {

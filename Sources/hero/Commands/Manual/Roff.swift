@@ -1,13 +1,13 @@
-/// Words of the language of manual pages.
+/// Formats text in the roff language of manual pages.
 enum Roff {
-  /// Text that means nothing but itself, also at the start of a line.
+  /// Returns text with all special characters escaped, including a dot at the start of a line.
   static func text(_ text: String) -> String {
     var escaped = ""
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\\": escaped += "\\[rs]"
       case "-": escaped += "\\-"
-      // Typeset, these three become others, which no shell takes.
+      // Without escapes, these are typeset as other characters, which no shell accepts.
       case "'": escaped += "\\[aq]"
       case "`": escaped += "\\[ga]"
       case "^": escaped += "\\[ha]"
@@ -27,7 +27,7 @@ enum Roff {
 
   static func italic(_ text: String) -> String { "\\fI\(Self.text(text))\\fR" }
 
-  /// A word of a macro's line, spaces included.
+  /// Returns an argument of a macro, which may contain spaces.
   static func quoted(_ text: String) -> String {
     "\"\(Self.text(text).replacing("\"", with: "\\[dq]"))\""
   }

@@ -1,36 +1,36 @@
 import Formats
 
-/// The videos among which moments are searched, with the numbers that result files know them by
+/// The videos in which moments are searched, with their numbers in result files
 /// (Docs/Computation.md §5).
 public struct CandidateVideos: Sendable, Equatable {
-  /// In the order in which they are numbered first to last in the list that they come from.
+  /// The names of the videos, in the order of the list that they come from.
   public let names: [String]
-  /// The number of each.
+  /// The number of each video in result files.
   public let indices: [Int]
   private let places: [Name: Int]
 
-  /// - Parameter videos: names, none twice, and the number of each.
+  /// - Parameter videos: distinct names, each with its number.
   public init(_ videos: [(name: String, index: Int)]) {
     names = videos.map(\.name)
     indices = videos.map(\.index)
     places = Dictionary(zip(names.lazy.map { Name($0) }, names.indices)) { first, _ in first }
   }
 
-  /// How many candidates there are.
+  /// The number of candidates.
   public var count: Int { names.count }
 
-  /// The place of a video in `names`, or nil if it is no candidate.
+  /// Returns the place of a video in `names`, or nil if it is no candidate.
   public func place(of video: String) -> Int? { places[video] }
 
-  /// What of some videos that are no candidates is one under a similar name; nil where nothing is.
+  /// Returns a clause about a missing video that is a candidate under a similar name, or nil.
   public func hint(missing: [String]) -> String? { SimilarNames.hint(missing: missing, among: names) }
 
-  /// All videos that a file `vid2dur_idx.json` lists under `split`, numbered as it says: the one at
-  /// `list`, or that of the subtitle store.
+  /// Takes all videos that a `vid2dur_idx.json` lists under `split`, with their numbers in it.
   ///
-  /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered
-  /// by their place among the sorted names of the feature store; those that it lacks are no
-  /// candidates.
+  /// The file is the one at `list`, or that of the subtitle store. Without a file (DiDeMo, MSR-VTT)
+  /// or without subtitles, the candidates are the videos of `queries`. Each is numbered by its
+  /// place among the sorted names of the feature store. Videos that the feature store lacks are
+  /// skipped.
   public init(
     split: String, queries: QueryStore, subtitles: SubtitleStore?, features: FeatureStore, list: String? = nil
   ) throws {

@@ -5,7 +5,7 @@ import Foundation
 public struct Caption: Sendable, Equatable {
   /// Token ids, without special tokens.
   public let tokens: [Int32]
-  /// As annotated; nil where the store holds tokens alone.
+  /// The sentence as annotated; nil where the store holds only tokens.
   public let text: String?
 }
 
@@ -15,16 +15,16 @@ public struct CaptionClip: Sendable, Equatable {
   public let id: String
   /// The video's name; the clip is a stretch of it.
   public let video: String
-  /// Nil where it is the whole video.
+  /// The clip's time span; nil where the clip is the whole video.
   public let span: TimeSpan?
-  /// In the store's order; none on hidden splits.
+  /// The captions in the store's order; none on hidden splits.
   public let captions: [Caption]
 }
 
-/// A store of TVC, YC2C or VATEX: clips with captions, by video. May be shared by threads.
+/// A store of TVC, YC2C or VATEX, which threads may share: clips with captions, by video.
 ///
-/// A store of retrieval's queries is one too, as VALUE trains its captioners: every query is a
-/// caption of its whole video, whatever moment it has.
+/// A store of retrieval queries works too, because VALUE trains its captioners on them: every query
+/// is a caption of its whole video, whatever moment it has.
 ///
 /// Source: `CaptionTokLmdb`, `TvcTokLmdb` of the reference.
 public final class CaptionStore: Sendable {
@@ -69,7 +69,7 @@ public final class CaptionStore: Sendable {
     }
   }
 
-  /// The ids of all clips, video by video. A whole video has its name for an id.
+  /// The ids of all clips, video by video; the id of a whole video is its name.
   public var clipIDs: [String] {
     switch content {
     case .clips(_, _, let lists, _): lists.ids
@@ -77,7 +77,7 @@ public final class CaptionStore: Sendable {
     }
   }
 
-  /// The ids of all captions with their videos, video by video; of queries in their order.
+  /// The ids of all captions with their videos: video by video, or in the order of the queries.
   public var captionIDs: [(video: String, id: String)] {
     switch content {
     case .clips(_, _, _, let lists):
@@ -86,14 +86,14 @@ public final class CaptionStore: Sendable {
     }
   }
 
-  /// The ids of a video's captions; an id comes as often as annotations have it.
+  /// Returns the ids of a video's captions, each as often as the annotations have it.
   public func captionIDs(of video: String) -> [String] {
     switch content {
     case .clips(_, _, _, let lists), .queries(_, let lists): lists.ids(of: video)
     }
   }
 
-  /// The clip `id` with all its captions.
+  /// Returns the clip `id` with all its captions.
   public func clip(_ id: String) throws -> CaptionClip {
     switch content {
     case .clips(let clips, _, _, _):
@@ -110,7 +110,7 @@ public final class CaptionStore: Sendable {
     }
   }
 
-  /// The caption `id`, the id of its clip and the clip's place in its video.
+  /// Returns the caption `id`, the id of its clip and the clip's time span in the video.
   public func caption(_ id: String) throws -> (caption: Caption, clip: String, span: TimeSpan?) {
     switch content {
     case .clips(_, let captions, _, _):
@@ -132,7 +132,7 @@ public final class CaptionStore: Sendable {
 }
 
 extension StoreRecord {
-  /// The moment of a clip; nil for a whole video, whose record has no `ts`.
+  /// Returns the time span of a clip, or nil for a whole video, whose record has no `ts`.
   fileprivate func clipSpan() throws -> TimeSpan? {
     guard let value = self["ts"] else { return nil }
     guard let span = TimeSpan(value) else { throw error("\"ts\" is not a moment") }

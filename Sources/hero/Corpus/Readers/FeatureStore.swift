@@ -4,28 +4,28 @@ import Synchronization
 
 /// The frames of one video.
 public struct FrameFeatures: Sendable, Equatable {
-  /// Frames.
+  /// The number of frames.
   public let count: Int
-  /// Features of a frame.
+  /// The number of features per frame.
   public let width: Int
-  /// [count, width], row-major.
+  /// The features, [count, width], row-major.
   public let values: [Float]
 }
 
 /// All frames of one video, in the precision of the store.
 struct StoredFeatures: Sendable {
   let video: String
-  /// The store.
+  /// The path of the store.
   let file: String
-  /// Frames.
+  /// The number of frames.
   let count: Int
-  /// Features of a frame.
+  /// The number of features per frame.
   let width: Int
   let array: NDArray
 
-  /// Some of the frames.
+  /// Returns some of the frames.
   ///
-  /// Throws `DataError` naming the video if one holds what is no finite number.
+  /// Throws `DataError` naming the video if one of them holds a value that is not finite.
   func frames(_ rows: Range<Int>) throws -> FrameFeatures {
     try DataError.locating(file: file, place: "video \"\(video)\"") {
       let values = try array.rows(rows).floats()
@@ -39,11 +39,11 @@ struct StoredFeatures: Sendable {
   }
 }
 
-/// A store of video features. May be shared by threads.
+/// A store of video features, which threads may share.
 ///
 /// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy
-/// form, an `.npz` or an `.npy`, either plain or compressed with Zstandard or LZ4; its first bytes
-/// tell.
+/// form, an `.npz` or an `.npy`. It may be compressed with Zstandard or LZ4. Its first bytes tell
+/// which.
 public final class FeatureStore: Sendable {
   /// The LMDB folder.
   public let path: String
@@ -52,15 +52,14 @@ public final class FeatureStore: Sendable {
   private let frameCounts: [Int32]
   /// The file that lists the videos.
   private let listPath: String
-  /// Numbers of listed videos that the store has not.
+  /// The numbers of the listed videos that the store lacks.
   private let absent: Set<Int>
-  /// Missing videos for which a similar name was looked for.
+  /// The number of missing videos for which a similar name was searched.
   private let looked = Mutex(0)
-  /// Features of a frame, which most of a few videos have.
+  /// The number of features per frame that most of a few videos have.
   private let knownWidth = Mutex<Int?>(nil)
 
-  /// Opens a store; reads `id2nframe.json` only, or `id2nframe_1.5.json` where there is one for its
-  /// interval.
+  /// Opens a store; reads only `id2nframe.json`, or the file of its interval, `id2nframe_1.5.json`.
   ///
   /// - Parameters:
   ///   - path: the LMDB folder itself, or the folder of a data set such as `video_db/tv` with
@@ -86,10 +85,10 @@ public final class FeatureStore: Sendable {
       absent.sorted().map { table.names[$0] }, reader.count, table, list: sideFile, store: folder)
   }
 
-  /// The numbers of names that the list has and the store has not.
+  /// Returns the numbers of the listed videos that the store lacks.
   ///
-  /// Every name is looked for where the counts differ or one of a few spread over the list is not
-  /// there.
+  /// Looks for a few names spread over the list. Looks for every name if one of these is missing or
+  /// if the counts differ.
   private static func absent(from reader: LMDBReader, _ table: IdentifierTable) throws -> Set<Int> {
     func isAbsent(_ number: Int) throws -> Bool { try !reader.contains(table.names[number]) }
     let step = max(1, table.count / 64)
@@ -125,7 +124,7 @@ public final class FeatureStore: Sendable {
     guard files.fileExists(atPath: path) else {
       throw DataError("there is no such feature store", file: path, cure: DataError.missingCure(path))
     }
-    // One made without a folder (`subdir=False`) is a file.
+    // A store made with `subdir=False` is a file.
     func isStore(_ path: String) -> Bool {
       files.fileExists(atPath: path + "/data.mdb") || files.fileExists(atPath: path) && !files.isFolder(path)
     }
@@ -166,26 +165,27 @@ public final class FeatureStore: Sendable {
   /// The videos, in the order of `id2nframe.json`.
   public var videos: [String] { table.names }
 
-  /// Whether the list and the store have a video.
+  /// Returns whether both the list and the store have a video.
   public func contains(_ video: String) -> Bool { number(of: video).map { !absent.contains($0) } ?? false }
 
-  /// A video's place in `videos`. Stores are written in that order, so that neighbours lie on
-  /// neighbouring pages.
+  /// Returns a video's place in `videos`.
+  ///
+  /// Stores are written in that order, so neighbours lie on neighbouring pages.
   public func number(of video: String) -> Int? { table.number(of: video) }
 
-  /// The number of frames of a video as `id2nframe.json` says, or nil if it does not know it.
+  /// Returns the number of frames that `id2nframe.json` lists for a video, or nil if it lists none.
   public func frameCount(of video: String) -> Int? { table.number(of: video).map { Int(frameCounts[$0]) } }
 
-  /// Every video's place among the sorted names, as Python sorts them: by code points.
+  /// Returns every video's place among the names sorted by code points, as Python sorts them.
   public func sortedNumbers() -> [Name: Int] {
     let sorted = table.names.lazy.map { Name($0) }.sorted()
     return Dictionary(zip(sorted, sorted.indices)) { first, _ in first }
   }
 
-  /// Looking for a similar name goes over all names, and messages tell a few.
+  /// The most searches for a similar name: each goes over all names, and messages show only a few.
   private static let mostLooks = 64
 
-  /// The error for a video that the store lacks.
+  /// Returns the error for a video that the store lacks.
   func missing(_ video: String) -> DataError {
     let looks = looked.withLock { count in
       count += 1
@@ -199,9 +199,9 @@ public final class FeatureStore: Sendable {
 
   // MARK: - Values
 
-  /// Features of a frame.
+  /// Returns the number of features per frame.
   ///
-  /// Throws `DataError` if the store holds no video that can be read.
+  /// Throws `DataError` if no video of the store can be read.
   public func width() throws -> Int {
     if let width = knownWidth.withLock({ $0 }) { return width }
     let present = table.names.indices.lazy.filter { !self.absent.contains($0) }
@@ -219,12 +219,12 @@ public final class FeatureStore: Sendable {
     return width
   }
 
-  /// Places of a few videos.
+  /// Returns the places of a few videos that are spread over `count`.
   private func spread(over count: Int) -> [Int] { (1...8).map { $0 * (count - 1) / 8 } }
 
-  /// The width that most of some videos have: the first that two have, or that of the first video
-  /// that can be read.
-  /// - Throws: `DataError` for the first of them where none can be read.
+  /// Returns the first width that two of some videos share, or else that of the first readable
+  /// video.
+  /// - Throws: `DataError` for the first of them if none can be read.
   private func majority(of numbers: [Int]) throws -> Int {
     var (seen, first, problem): (Set<Int>, Int?, (any Error)?) = ([], nil, nil)
     var last: Int?
@@ -242,22 +242,23 @@ public final class FeatureStore: Sendable {
     throw problem ?? DataError("no video of it can be read", file: path)
   }
 
-  /// The first frames of a video: no more than `id2nframe.json` lists, to which the reference cuts
-  /// too.
+  /// Returns the first frames of a video, no more than `id2nframe.json` lists.
   ///
-  /// - Parameter maxFrames: the most frames to give; nil for all.
+  /// The reference cuts there too.
   ///
-  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, holds what
-  /// is no finite number, or is not as wide as the others.
+  /// - Parameter maxFrames: the most frames to return; nil for all.
+  ///
+  /// Throws `DataError` naming the video if it is missing or malformed, or has no frames. Also
+  /// throws if a value is not finite or the width differs from that of the others.
   public func features(of video: String, maxFrames: Int? = nil) throws -> FrameFeatures {
     let stored = try stored(of: video)
     return try stored.frames(0..<min(stored.count, max(1, maxFrames ?? stored.count)))
   }
 
-  /// All frames of a video as they are stored.
+  /// Returns all frames of a video as stored.
   ///
-  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not
-  /// as wide as the others.
+  /// Throws `DataError` naming the video if it is missing or malformed, has no frames, or differs
+  /// in width from the others.
   func stored(of video: String) throws -> StoredFeatures {
     let array = try matrix(of: video)
     let (frames, width) = (array.shape[0], array.shape[1])
@@ -268,7 +269,7 @@ public final class FeatureStore: Sendable {
       video: video, file: path, count: listed > 0 ? min(frames, listed) : frames, width: width, array: array)
   }
 
-  /// The frames of a video as its value has them.
+  /// Returns the frames of a video as its value holds them.
   private func matrix(of video: String) throws -> NDArray {
     guard let bytes = try reader.get(video) else { throw missing(video) }
     return try DataError.locating(file: path, place: "video \"\(video)\"") {
@@ -285,8 +286,9 @@ public final class FeatureStore: Sendable {
     }
   }
 
-  /// A hash of a video's value: of its length and of up to eight pages spread over it. Tells when
-  /// it was made anew.
+  /// Returns a hash of a video's value, which shows whether the value has changed.
+  ///
+  /// The hash covers the length and up to eight pages spread over the value.
   ///
   /// Throws `DataError` if the video is missing.
   public func mark(of video: String) throws -> String {

@@ -1,14 +1,15 @@
 import Formats
 import Foundation
 
-/// The file beside a feature store that lists its videos and their frames: `id2nframe_1.5.json`,
-/// where stores of several intervals stand in one folder as VALUE publishes them, or
-/// `id2nframe.json`.
+/// The file beside a feature store that lists its videos and their frame counts.
+///
+/// It is `id2nframe_1.5.json` where stores of several intervals share a folder, as VALUE publishes
+/// them. Otherwise it is `id2nframe.json`.
 package enum FrameCountFile {
-  /// The name where it does not say the interval.
+  /// The file's name without the interval.
   static let plain = "id2nframe.json"
 
-  /// The names that the file of a store may have, in the order in which VALUE looks for them.
+  /// Returns the names that a store's file may have, in the order in which VALUE looks for them.
   /// - Parameter store: the store's folder, whose name ends in the seconds per frame.
   static func names(store: String) -> [String] {
     var name = URL(fileURLWithPath: store).lastPathComponent[...]
@@ -20,7 +21,7 @@ package enum FrameCountFile {
     return ([printed] + (printed == seconds ? [] : [seconds])).map { "id2nframe_\($0).json" } + [plain]
   }
 
-  /// The file of a store, beside its folder or in it; nil where there is none.
+  /// Returns the file of a store, beside its folder or in it, or nil if there is none.
   package static func find(store: String) -> String? {
     let parent = URL(fileURLWithPath: store).deletingLastPathComponent().path
     let candidates = names(store: store).flatMap { ["\(parent)/\($0)", "\(store)/\($0)"] }

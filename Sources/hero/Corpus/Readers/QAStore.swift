@@ -4,20 +4,19 @@ import Formats
 public struct Question: Sendable, Equatable {
   /// The key in the store, such as TVQA's `qid`.
   public let id: String
-  /// nil where the store does not name the question's video.
+  /// The video's name, or nil where the store does not give it.
   public let video: String?
-  /// Nil where there is no question, only futures to choose from (VLEP).
+  /// The question's token ids, or nil where there are only futures to choose from (VLEP).
   public let tokens: [Int32]?
   /// Token ids of each answer, without special tokens.
   public let answers: [[Int32]]
   /// The place of the right answer, or nil on hidden splits.
   public let target: Int?
-  /// Where the answer is seen, or nil if that is not annotated ("nan-nan" in TVQA).
+  /// The moment that shows the answer, or nil if it is not annotated ("nan-nan" in TVQA).
   public let span: TimeSpan?
 }
 
-/// A store of questions: `tvqa`, `how2qa`, or `vlep`, which asks nothing but which of two events
-/// follows.
+/// A store of questions: `tvqa`, `how2qa`, or `vlep`, which only asks which of two events follows.
 ///
 /// Source: `QaQueryTokLmdb` of the reference.
 public final class QAStore: AnnotationStore {
@@ -31,7 +30,7 @@ public final class QAStore: AnnotationStore {
     }
   }
 
-  /// The question `id`.
+  /// Returns the question `id`.
   public func question(_ id: String) throws -> Question {
     let record = try texts.record(id)
     let lists = try record.tokenLists("input_ids")

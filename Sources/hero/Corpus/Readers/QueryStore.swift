@@ -8,8 +8,10 @@ public struct Query: Sendable, Equatable {
   public let video: String?
   /// Token ids, without special tokens.
   public let tokens: [Int32]
-  /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several of several
-  /// annotators (DiDeMo) or where several answer (QVHighlights).
+  /// The annotated moments: one for most queries, none on hidden splits and for MSR-VTT.
+  ///
+  /// There are several where several annotators mark one moment (DiDeMo) or where several moments
+  /// answer (QVHighlights).
   public let spans: [TimeSpan]
 }
 
@@ -23,14 +25,14 @@ public final class QueryStore: AnnotationStore {
   /// - Throws: `DataError` where the folder is no store, or one of another task.
   public init(path: String) throws { texts = try TextStore(path: path) { $0 == .queries || $0 == .windows } }
 
-  /// Whether the moments of a query are all those of its video that answer it, and not one as
-  /// several annotators mark it.
+  /// Whether a query's moments are all those that answer it, and not several annotators' marks of
+  /// one.
   public var holdsWindows: Bool { meta.task.flatMap(TextStoreTask.init(rawValue:))?.content == .windows }
 
   /// The file with the annotations as they were given.
   public var annotationPath: String { path + "/query_data.jsonl" }
 
-  /// The query `id`.
+  /// Returns the query `id`.
   ///
   /// Throws `DataError` naming it if it is missing or malformed; an unreadable moment is malformed.
   public func query(_ id: String) throws -> Query {

@@ -1,13 +1,14 @@
 import Formats
 
-/// Names of videos that are not found, though one that a person would take for it is there: of
-/// another Unicode normalization, with the ending of a video's file or without it, with
-/// ActivityNet's `v_` or without it, or in other case.
+/// A search for missing names of videos that are present in another spelling.
+///
+/// The spellings differ in Unicode normalization, in the extension of a video file, in
+/// ActivityNet's prefix `v_` or in case.
 enum SimilarNames {
-  /// Names that are looked for; messages tell one.
+  /// The most missing names to search for; a message shows one of them.
   private static let mostMissing = 1000
 
-  /// What of the missing is there under another name, as a clause; nil where nothing is.
+  /// Returns a clause about a missing name that is present in another spelling, or nil.
   static func hint(missing: [String], among known: some Sequence<String>) -> String? {
     if let hint = Normalization.hint(missing: missing, among: known) { return hint }
     var wanted: [Name: String] = [:]
@@ -26,7 +27,7 @@ enum SimilarNames {
   }
 }
 
-/// The names of videos' files.
+/// The names of video files.
 enum VideoFileName {
   private static let extensions: Set<String> = [
     "mov", "avi", "mp4", "mpg", "mpeg", "m4v", "3gp", "3g2", "wmv", "mts", "m2ts", "mkv", "flv", "webm",
@@ -34,7 +35,7 @@ enum VideoFileName {
     "asf", "m2t", "mod", "divx", "vob", "qt",
   ]
 
-  /// A video file's name without its extension; a dot may also belong to the name.
+  /// Returns a video file's name without its extension; any other dot belongs to the name.
   static func stem(of video: String) -> String {
     guard let dot = video.utf8.lastIndex(of: UInt8(ascii: ".")) else { return video }
     let suffix = video[video.utf8.index(after: dot)...].lowercased()

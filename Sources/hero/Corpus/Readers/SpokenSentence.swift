@@ -7,7 +7,7 @@ public struct SpokenSentence: Sendable, Equatable {
   public var start: Double
   /// Seconds from the video's start.
   public var end: Double
-  /// As the store holds it, HTML references replaced.
+  /// The text as the store holds it, with HTML references replaced.
   public var text: String
 
   /// - Parameters:
@@ -21,8 +21,9 @@ public struct SpokenSentence: Sendable, Equatable {
 }
 
 extension SubtitleStore {
-  /// The sentences of a video with their times, HTML references replaced; none where the store has
-  /// only tokens.
+  /// Returns the sentences of a video with their times, HTML references replaced.
+  ///
+  /// The result is empty where the store has only tokens.
   ///
   /// Throws `DataError` if the video is missing.
   public func sentences(of video: String) throws -> [SpokenSentence] {

@@ -2,7 +2,7 @@ import Formats
 import Foundation
 import Text
 
-/// What a text store's `meta.json` says: the special tokens it was made with.
+/// The content of a text store's `meta.json`: the special tokens that the store was made with.
 public struct StoreMeta: Sendable, Equatable {
   /// `[PAD]`
   public let pad: Int32
@@ -20,18 +20,18 @@ public struct StoreMeta: Sendable, Equatable {
   public let unk: Int32
   /// The ids that a random replacement in masked language modelling is drawn from.
   public let vRange: Range<Int32>
-  /// `tvr`, `tvqa`, `tv` …, or nil where the file does not say (caption stores).
+  /// The task: `tvr`, `tvqa`, `tv` …, or nil where the file names none (caption stores).
   public let task: String?
   /// The whole file.
   public let json: JSON
 
-  /// The file, as the user named its folder.
+  /// The path of the file, in the folder as the user named it.
   public let path: String
 
-  /// What a tokenizer fixes of a store.
+  /// The ids in a store that depend on its tokenizer.
   private var tokens: [Int32] { [pad, bos, eos, sep, cls, mask, unk, vRange.lowerBound, vRange.upperBound] }
 
-  /// Tells where two stores that one model reads were made by different tokenizers.
+  /// Gives a notice if different tokenizers made two stores that one model reads.
   public func compare(_ other: StoreMeta) {
     guard tokens != other.tokens else { return }
     Notice.tell(
@@ -45,7 +45,7 @@ public struct StoreMeta: Sendable, Equatable {
     return TokenizerFolder.Note(file: path, folder: folder)
   }
 
-  /// Refuses what is no folder of a text store.
+  /// Refuses a path that is not in the folder of a text store.
   private static func requireStore(of meta: String) throws {
     let folder = (meta as NSString).deletingLastPathComponent
     let cure = "Give the folder that create-txtdb made"
@@ -91,8 +91,8 @@ public struct StoreMeta: Sendable, Equatable {
     self.path = path
   }
 
-  /// Refuses a store that was made for a task of another content. Accepts one that names no task,
-  /// or an unknown one.
+  /// Refuses a store whose task has other content; accepts one that names no task or an unknown
+  /// one.
   func require(_ holds: (TextStoreTask.Content) -> Bool, path: String) throws {
     guard let task, let made = TextStoreTask(rawValue: task), !holds(made.content) else { return }
     throw DataError(
@@ -100,8 +100,9 @@ public struct StoreMeta: Sendable, Equatable {
       cure: "Give the store of the task that is asked for")
   }
 
-  /// Refuses a store whose rows mean something else than those of a task's own stores, and tells of
-  /// one that was made for another task with such rows.
+  /// Refuses a store whose rows mean something else than those of a task's own stores.
+  ///
+  /// Gives a notice about a store that was made for another task with such rows.
   /// - Parameter path: the store's folder.
   public func require(_ asked: TextStoreTask, path: String) throws {
     guard let made = task.flatMap(TextStoreTask.init(rawValue:)), made != asked else { return }
@@ -117,10 +118,10 @@ public struct StoreMeta: Sendable, Equatable {
         + "used as they are. Give a store of \(asked.rawValue) if that is not meant")
   }
 
-  /// The task that a store is sure to be of; nil where it may well be of the one that is asked for.
+  /// Returns the task that a store surely belongs to, or nil if it may belong to the one asked for.
   ///
-  /// The reference's scripts call every store of queries TVR's and every one of questions TVQA's.
-  /// So do people with data of their own. There the annotation's name decides.
+  /// The reference's scripts mark every store of queries as TVR's and every one of questions as
+  /// TVQA's. So do people with data of their own. For these stores the annotation's name decides.
   private func origin(_ made: TextStoreTask, _ asked: TextStoreTask) -> TextStoreTask? {
     guard made == .tvr || made == .tvqa else { return made }
     let file = ((json["annotation"]?.string ?? "") as NSString).lastPathComponent.lowercased()

@@ -1,6 +1,7 @@
 import Formats
 
-/// One decoded value of a text store: an annotation row with what the store's maker added.
+/// One decoded value of a text store: an annotation row with the fields that the store's maker
+/// added.
 public struct StoreRecord: Sendable {
   /// The row.
   public let value: MessagePack

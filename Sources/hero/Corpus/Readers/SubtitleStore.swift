@@ -1,28 +1,28 @@
 import Formats
 import Foundation
 
-/// A video's subtitles: the sentences' tokens, and which frames each is spoken in.
+/// A video's subtitles: the tokens of the sentences, and the frames in which each is spoken.
 public struct Subtitles: Sendable {
-  /// As the store names it; identity is by bytes.
+  /// The video's name in the store; names are compared by bytes.
   public let video: String
   /// Token ids of each sentence, without special tokens.
   public let sentences: [[Int32]]
-  /// Sentences with the frames that are theirs alone, possibly none, in order
+  /// The sentences in order with the frames that each alone has, possibly none
   /// (`unique_sub2frames`).
   public let frames: [(sentence: Int, frames: [Int])]
 }
 
-/// What `vid2dur_idx.json` says of a video.
+/// A video's entry in `vid2dur_idx.json`.
 public struct ListedVideo: Sendable, Equatable {
-  /// As the file names it; identity is by bytes.
+  /// The video's name in the file; names are compared by bytes.
   public let name: String
-  /// Seconds.
+  /// The duration in seconds.
   public let duration: Double
-  /// The number that result files know the video by.
+  /// The video's number in result files.
   public let index: Int
 
-  /// The lists of a file `{split: {video: [seconds, index]}}`, the candidates of retrieval, in its
-  /// order.
+  /// Reads the lists of a file `{split: {video: [seconds, index]}}`, the candidates of retrieval,
+  /// in its order.
   public static func splits(path: String) throws -> [(name: String, videos: [ListedVideo])] {
     var splits: [(name: String, videos: [ListedVideo])] = []
     try JSON.readMembers(path: path) { split, list in
@@ -50,7 +50,7 @@ public struct ListedVideo: Sendable, Equatable {
         }
         return ListedVideo(name: name, duration: duration, index: index)
       }
-      // Of a split that comes twice the last counts, as of any key.
+      // If a split occurs twice, the last one counts, as with any key.
       splits.removeAll { $0.name.hasSameBytes(as: split) }
       splits.append((split, videos))
     }
@@ -59,16 +59,17 @@ public struct ListedVideo: Sendable, Equatable {
 }
 
 extension ListedVideo {
-  /// Fewer videos may be what they say.
+  /// The fewest videos whose durations are checked.
   private static let fewVideos = 3
 
-  /// Refuses lists whose durations are in thousandths of a second: those of most videos are about a
-  /// thousand times as long as their rows.
+  /// Refuses lists whose durations are in milliseconds.
+  ///
+  /// In such lists most videos last about a thousand times as long as their rows.
   /// - Parameters:
   ///   - splits: the lists.
-  ///   - file: named in errors.
+  ///   - file: the file to name in errors.
   ///   - frameLength: seconds per frame.
-  ///   - frames: of a video, if they are known.
+  ///   - frames: returns the number of frames of a video, or nil if it is unknown.
   /// - Throws: `DataError`.
   static func requireSeconds(
     _ splits: [(name: String, videos: [ListedVideo])], file: String, frameLength: Double,
@@ -90,7 +91,7 @@ extension ListedVideo {
   }
 }
 
-/// A store of subtitles. May be shared by threads.
+/// A store of subtitles, which threads may share.
 ///
 /// Source: `SubTokLmdb` of the reference.
 public final class SubtitleStore: Sendable {
@@ -114,11 +115,11 @@ public final class SubtitleStore: Sendable {
     splits = FileManager.default.fileExists(atPath: durations) ? try ListedVideo.splits(path: durations) : nil
   }
 
-  /// Whether the store has the video. Reads no record.
+  /// Returns whether the store has the video; reads no record.
   public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
 
-  /// A hash of a video's subtitles with their times, tokens and frames. Tells when they were made
-  /// anew.
+  /// Returns a hash of a video's subtitles with their times, tokens and frames, which shows whether
+  /// they have changed.
   ///
   /// Throws `DataError` if the video is missing.
   public func mark(of video: String) throws -> String {
@@ -130,17 +131,17 @@ public final class SubtitleStore: Sendable {
     return hash.text
   }
 
-  /// The subtitles of a video.
+  /// Returns the subtitles of a video.
   ///
-  /// Throws `DataError` naming the video if it is missing or malformed, or a frame belongs to two
-  /// sentences.
+  /// Throws `DataError` naming the video if it is missing or malformed, or if a frame belongs to
+  /// two sentences.
   public func subtitles(of video: String) throws -> Subtitles {
     try Subtitles(try reader.record(video, of: path), of: video)
   }
 }
 
 extension Subtitles {
-  /// The subtitles that a record of the store holds.
+  /// Decodes the subtitles that a record of the store holds.
   init(_ record: StoreRecord, of video: String) throws {
     let sentences = try record.tokenLists("input_ids")
     guard let pairs = record["unique_sub2frames"]?.array else {

@@ -1,8 +1,8 @@
 import Formats
 import Foundation
 
-/// What the stores of queries, questions and statements share: ids, their lengths and videos, and
-/// the rows.
+/// The common part of the stores of queries, questions and statements: ids with their lengths and
+/// videos, and rows.
 ///
 /// Opening reads the side files only, and of them only what a run needs, so a store with a million
 /// ids opens in seconds. A row is read and decoded on request.
@@ -11,14 +11,14 @@ public struct TextStore: Sendable {
   let meta: StoreMeta
   /// The ids of `id2len.json`, in its order.
   let identifiers: IdentifierTable
-  /// Per id: the tokens, and of the answers the longest (0 where there are none).
+  /// The number of tokens of each id's text and of its longest answer (0 where there are none).
   let lengths: [(own: Int32, longestAnswer: Int32)]
   /// The distinct videos of the ids, in the order of the side file.
   let videos: IdentifierTable
   private let videoNumbers: [Int32]
   private let reader: LMDBReader
 
-  /// - Parameter holds: whether a store of such content is one that is wanted.
+  /// - Parameter holds: returns whether a store of such content is wanted.
   init(path: String, where holds: (TextStoreTask.Content) -> Bool) throws {
     self.path = path
     meta = try StoreMeta(path: path + "/meta.json")
@@ -81,7 +81,7 @@ public struct TextStore: Sendable {
     return (own, longest)
   }
 
-  /// The names in a `video_ids.json`: a list, or lists by split.
+  /// Reads the names in a `video_ids.json`, which holds a list, or lists by split.
   private static func videoNames(path: String) throws -> [String] {
     let json = try JSON.read(path: path)
     let lists = json.object?.values ?? [json]
@@ -95,7 +95,7 @@ public struct TextStore: Sendable {
 
   var ids: [String] { identifiers.names }
 
-  /// The video of an id as the side file says, or nil where it does not.
+  /// Returns the video of an id in the side file, or nil if that has none.
   func video(of id: String) -> String? {
     guard let number = identifiers.number(of: id), number < videoNumbers.count, videoNumbers[number] >= 0
     else { return nil }
@@ -104,8 +104,9 @@ public struct TextStore: Sendable {
 
   func record(_ id: String) throws -> StoreRecord { try reader.record(id, of: path) }
 
-  /// The video of a row: the side file's, else the row's. Reports once if both name one and they
-  /// differ.
+  /// Returns the video of a row: the side file's, or else the row's own.
+  ///
+  /// Reports once if both name a video and the two differ.
   func video(of id: String, in record: StoreRecord) -> String? {
     guard let listed = video(of: id) else { return record.video }
     if let own = record.video, !own.hasSameBytes(as: listed) {
@@ -118,9 +119,9 @@ public struct TextStore: Sendable {
   }
 }
 
-/// A store of queries, questions or statements. May be shared by threads.
+/// A store of queries, questions or statements, which threads may share.
 public protocol AnnotationStore: Sendable {
-  /// What the stores share.
+  /// The ids, lengths, videos and rows.
   var texts: TextStore { get }
   /// Opens the store; reads its side files only.
   init(path: String) throws
@@ -136,15 +137,16 @@ extension AnnotationStore {
   /// The ids in the order of `id2len.json`.
   public var ids: [String] { texts.ids }
 
-  /// The ids whose text, with its longest answer if it has any, has at most `maxTextLength` tokens;
-  /// all, if that is not positive.
+  /// Returns the ids whose text and longest answer have at most `maxTextLength` tokens together.
+  ///
+  /// Returns all ids if `maxTextLength` is not positive.
   public func ids(maxTextLength: Int) -> [String] {
     guard maxTextLength > 0 else { return ids }
     return zip(texts.ids, texts.lengths)
       .filter { Int($1.own) + Int($1.longestAnswer) <= maxTextLength }.map(\.0)
   }
 
-  /// The video of an id, or nil where it is hidden.
+  /// Returns the video of an id, or nil where it is hidden.
   public func video(of id: String) -> String? { texts.video(of: id) }
 
   /// The distinct videos that the texts are about; where these are hidden, those of
@@ -153,7 +155,7 @@ extension AnnotationStore {
 }
 
 extension LMDBReader {
-  /// The row of `key`: decompressed by its magic bytes, then decoded.
+  /// Returns the row of `key`, decompressed by its magic bytes and decoded.
   func record(_ key: String, of file: String) throws -> StoreRecord {
     let place = "key \"\(key)\""
     guard let bytes = try get(key) else {

@@ -1,20 +1,20 @@
-/// A video as the model reads it: its frames and, for each kept sentence, its frames and text.
+/// A video as the model reads it: its frames, and the frames and text of each kept sentence.
+///
 /// Nothing is padded.
 public struct VideoItem: Sendable, Equatable {
-  /// As the stores name it; identity is by bytes.
+  /// The video's name in the stores; names are compared by bytes.
   public let name: String
-  /// Frames, at most `max_clip_len`.
+  /// The number of frames, at most `max_clip_len`.
   public let frameCount: Int
-  /// Numbers per frame, 4,352 for the reference's features.
+  /// The number of features per frame, 4,352 for the reference's features.
   public let featureWidth: Int
-  /// [frameCount, featureWidth], row-major.
+  /// The features, [frameCount, featureWidth], row-major.
   public let features: [Float]
-  /// The sentences that are left of the walk over the subtitles, in order.
+  /// The sentences that the walk over the subtitles keeps, in order.
   public let subtitles: [VideoSubtitle]
-  /// Token ids of every sentence of the video, kept or not, without special tokens; empty for video
-  /// alone.
+  /// The token ids of every sentence, kept or not, without special tokens; empty for video alone.
   public let sentences: [[Int32]]
-  /// Whether sentences are read without their frames, whose features are zero.
+  /// Whether sentences are read without their frames, whose features are then zero.
   public let isTextAlone: Bool
 
   /// - Parameters:
@@ -38,17 +38,18 @@ public struct VideoItem: Sendable, Equatable {
 
 /// A sentence of a video's subtitles: one sequence of the cross-modal transformer.
 public struct VideoSubtitle: Sendable, Equatable {
-  /// Its place in `VideoItem.sentences`; 0 for video alone.
+  /// The sentence's place in `VideoItem.sentences`; 0 for video alone.
   public let index: Int
-  /// Its frames, counted from the video's start, each less than `frameCount`; possibly none.
+  /// The sentence's frames, counted from the video's start, each less than `frameCount`; possibly
+  /// none.
   public let frames: [Int]
-  /// `[SEP]`, or `[CLS]` where there is one channel, then the sentence's ids after those of the
-  /// sentences before it that are its context.
+  /// `[SEP]`, or `[CLS]` with one channel, then the ids of the context sentences and of this
+  /// sentence.
   public let tokens: [Int32]
 
   /// - Parameters:
-  ///   - frames: those of the video that go with the sentence.
-  ///   - tokens: with the leading special token.
+  ///   - frames: the video's frames that belong to the sentence.
+  ///   - tokens: the ids with the leading special token.
   public init(index: Int, frames: [Int], tokens: [Int32]) {
     self.index = index
     self.frames = frames

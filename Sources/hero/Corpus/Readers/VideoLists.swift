@@ -1,14 +1,15 @@
 import Formats
 
-/// A file of lists of ids by video, such as `vid2clips.json`: the lists end to end, and where each
-/// begins.
+/// The lists of ids by video in a file such as `vid2clips.json`.
+///
+/// All lists lie end to end, beside the place where each begins.
 struct VideoLists: Sendable {
   private let table: IdentifierTable
   /// The ids of all videos, video by video.
   let ids: [String]
   private let starts: [Int]
 
-  /// - Parameter kind: what the ids are of, for messages.
+  /// - Parameter kind: the kind of the ids, for messages.
   init(path: String, of kind: String) throws {
     var table = IdentifierTable()
     var names: [String] = []
@@ -28,7 +29,7 @@ struct VideoLists: Sendable {
     self.starts = starts
   }
 
-  /// The lists of ids with their videos; an id without one is in none.
+  /// Groups ids by their videos; skips an id without one.
   init(_ pairs: some Sequence<(video: String?, id: String)>) {
     var table = IdentifierTable()
     var lists: [[String]] = []
@@ -46,7 +47,7 @@ struct VideoLists: Sendable {
   /// The videos, in the file's order.
   var videos: [String] { table.names }
 
-  /// The ids of a video, in the file's order.
+  /// Returns the ids of a video, in the file's order.
   func ids(of video: String) -> [String] {
     guard let number = table.number(of: video) else { return [] }
     return Array(ids[starts[number]..<starts[number + 1]])

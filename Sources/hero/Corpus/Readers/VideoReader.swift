@@ -1,37 +1,39 @@
 import Formats
 
-/// What a model reads of a video. VALUE names the two by themselves `video_only` and `sub_only`.
+/// The parts of a video that a model reads.
+///
+/// VALUE calls the single ones `video_only` and `sub_only`.
 public enum VideoChannels: String, CaseIterable, Sendable {
   case both
   /// Frames, with one made-up sentence `[CLS]`.
   case video
-  /// Subtitles, with features of zero.
+  /// Subtitles, with all features zero.
   case subtitles
 }
 
-/// Brings a video's features and subtitles together (Docs/Computation.md §1).
+/// A reader that combines a video's features and subtitles (Docs/Computation.md §1).
 ///
 /// Source: `VideoFeatSubTokDataset` and `VideoFeatDataset` of the reference. May be shared by
 /// threads.
 public final class VideoReader: Sendable {
-  /// Where the frames come from.
+  /// The store of the frames.
   public let features: FeatureStore
-  /// Where the text comes from, or nil for video alone.
+  /// The store of the text, or nil for video alone.
   public let subtitles: SubtitleStore?
-  /// Frames beyond this many are dropped; nil for none.
+  /// The number of frames after which a video is cut; nil for no limit.
   public let maxClipLength: Int?
-  /// The sentences before a sentence that are put before it.
+  /// The number of preceding sentences that are put before a sentence as its context.
   public let contextLength: Int
-  /// What is read of a video.
+  /// The parts of a video that are read.
   public let channels: VideoChannels
   private let lead: Int32
 
-  /// A reader of frames with subtitles, or of subtitles alone.
+  /// Creates a reader of frames with subtitles, or of subtitles alone.
   ///
   /// - Parameters:
-  ///   - maxClipLength: `max_clip_len`; not positive for no cap.
+  ///   - maxClipLength: `max_clip_len`; not positive for no limit.
   ///   - contextLength: `sub_ctx_len`.
-  ///   - textAlone: hides the features: they are zero, and sentences begin with `[CLS]`.
+  ///   - textAlone: hides the frames: features are zero, and sentences begin with `[CLS]`.
   public init(
     features: FeatureStore, subtitles: SubtitleStore, maxClipLength: Int, contextLength: Int,
     textAlone: Bool = false
@@ -44,7 +46,7 @@ public final class VideoReader: Sendable {
     lead = textAlone ? subtitles.meta.cls : subtitles.meta.sep
   }
 
-  /// A reader of frames alone: one sequence with all frames and the text `[CLS]`.
+  /// Creates a reader of frames alone: one sequence with all frames and the text `[CLS]`.
   ///
   /// - Parameter cls: the id of `[CLS]`, from the query store's meta data.
   public init(features: FeatureStore, videoOnly cls: Int32, maxClipLength: Int) {
@@ -56,8 +58,7 @@ public final class VideoReader: Sendable {
     lead = cls
   }
 
-  /// Throws `DataError` naming the first of `videos` that a store lacks. Looks into side files
-  /// only.
+  /// Throws `DataError` naming the first of `videos` that a store lacks; reads only side files.
   public func check(_ videos: some Sequence<String>) throws {
     for video in videos {
       if !features.contains(video) { throw features.missing(video) }
@@ -71,7 +72,7 @@ public final class VideoReader: Sendable {
       cure: "Add its subtitles and make the store again, or leave its items out")
   }
 
-  /// The frames that `read` will give a video, as the side files say; nil if they do not know it.
+  /// Returns the number of frames that `read` will give a video, or nil if no side file lists it.
   public func frameCount(of video: String) -> Int? {
     features.frameCount(of: video).map { min($0, maxClipLength ?? $0) }
   }
@@ -97,13 +98,13 @@ public final class VideoReader: Sendable {
     }
   }
 
-  /// A whole video, of which windows are read one after another.
+  /// A whole video that is read window by window.
   public struct LongVideo: Sendable {
-    /// As the stores name it; identity is by bytes.
+    /// The video's name in the stores; names are compared by bytes.
     public let name: String
     let features: StoredFeatures
     let text: Subtitles?
-    /// All its frames; `max_clip_len` does not cut them.
+    /// The number of all its frames; `max_clip_len` does not cut them.
     public var frameCount: Int { features.count }
   }
 
@@ -117,10 +118,9 @@ public final class VideoReader: Sendable {
     return LongVideo(name: video, features: features, text: try subtitles?.subtitles(of: video))
   }
 
-  /// A window of a video as if it were a video: its frames, and the sentences that have frames in
-  /// it.
+  /// Reads a window as a video of its own: its frames, and the sentences that have frames in it.
   ///
-  /// Throws `DataError` naming the video if a frame holds what is no finite number.
+  /// Throws `DataError` naming the video if a frame holds a value that is not finite.
   public func read(_ window: Range<Int>, of video: LongVideo) throws -> VideoItem {
     guard window != 0..<video.frameCount else {
       return try item(of: video, window) { text, window in Self.walk(text, frameCount: window.count) }
@@ -133,14 +133,15 @@ public final class VideoReader: Sendable {
     }
   }
 
-  /// As much of a video as ``read(_:)`` reads of one, with some frames of it.
+  /// Reads a part of a video that holds some given frames and is as long as ``read(_:)`` reads.
   ///
-  /// What is read is the video's beginning where that has the frames, and else a window with them
-  /// in its middle.
-  /// - Parameter frames: of the video.
-  /// - Returns: the window as if it were a video, and the frame that is its first.
-  /// - Throws: `DataError` where the frames are more than `maxClipLength`, and as ``open(_:)`` and
-  ///   ``read(_:of:)`` do.
+  /// The part is the video's beginning if that holds the frames, else a window with them in its
+  /// middle.
+  /// - Parameter frames: the frames to hold, counted from the video's start.
+  /// - Returns: the part as a video of its own, and the place of its first frame in the whole
+  ///   video.
+  /// - Throws: `DataError` if the frames are more than `maxClipLength`, and what
+  ///   ``open(_:)`` and ``read(_:of:)`` throw.
   public func read(_ video: LongVideo, around frames: Range<Int>) throws -> (item: VideoItem, first: Int) {
     let length = min(video.frameCount, maxClipLength ?? video.frameCount)
     guard frames.count <= length else {
@@ -172,10 +173,10 @@ public final class VideoReader: Sendable {
       subtitles: subtitles, sentences: video.text?.sentences ?? [], isTextAlone: isHidden)
   }
 
-  /// The sentences that are left when the video is cut to `frameCount` frames.
+  /// Returns the sentences that remain when the video is cut to `frameCount` frames.
   ///
-  /// A sentence that loses frames ends the walk and is kept if some remain; one that had none
-  /// stays, with none.
+  /// The walk ends at the first sentence that loses frames, which is kept if some of them remain. A
+  /// sentence before it that had no frames is kept without any.
   static func walk(_ text: Subtitles, frameCount: Int) -> [(sentence: Int, frames: [Int])] {
     var kept: [(sentence: Int, frames: [Int])] = []
     for (sentence, frames) in text.frames {
@@ -190,7 +191,7 @@ public final class VideoReader: Sendable {
     return kept
   }
 
-  /// `[SEP]` and the ids of the sentence after those of its context.
+  /// Returns the leading token, the ids of the context sentences, then those of the sentence.
   private func tokens(of sentence: Int, in sentences: [[Int32]]) -> [Int32] {
     [lead] + sentences[max(0, sentence - contextLength)...sentence].joined()
   }

@@ -4,11 +4,11 @@ import Formats
 public struct Statement: Sendable, Equatable {
   /// The key in the store.
   public let id: String
-  /// nil where the store does not say which video it is about.
+  /// The video's name, or nil where the store does not give it.
   public let video: String?
   /// Token ids, without special tokens.
   public let tokens: [Int32]
-  /// Whether the video shows what it says, or nil on hidden splits.
+  /// Whether the video shows what the statement says, or nil on hidden splits.
   public let label: Bool?
 }
 
@@ -22,8 +22,10 @@ public final class ViolinStore: AnnotationStore {
   /// - Throws: `DataError` where the folder is no store, or one of another task.
   public init(path: String) throws { texts = try TextStore(path: path) { $0 == .statements } }
 
-  /// The id of the statement that says the opposite: "…-0" for "…-1" and the reverse; nil if the
-  /// store has none. VALUE's ids are numbers, which say nothing of pairs.
+  /// Returns the id of the opposite statement, "…-0" for "…-1" and the reverse, or nil if there is
+  /// none.
+  ///
+  /// VALUE's ids are numbers, which do not show pairs.
   public func pair(of id: String) -> String? {
     let stem = id.dropLast()
     guard stem.hasSuffix("-") else { return nil }
@@ -37,7 +39,7 @@ public final class ViolinStore: AnnotationStore {
     return other
   }
 
-  /// The statement `id`.
+  /// Returns the statement `id`.
   public func statement(_ id: String) throws -> Statement {
     let record = try texts.record(id)
     var label: Bool?

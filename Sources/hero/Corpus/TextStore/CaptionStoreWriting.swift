@@ -30,8 +30,11 @@ extension TextStoreBuilder {
 }
 
 extension TextStoreBuilder {
-  /// Captions of whole videos (YC2C, VATEX): each video is its own clip, without `ts`. The rows may
-  /// be captions by themselves, as in VALUE's retrieval annotations, which its captioners train on.
+  /// Builds a store of captions of whole videos (YC2C, VATEX): each video is its own clip, without
+  /// `ts`.
+  ///
+  /// A row may be a single caption, as in VALUE's retrieval annotations, on which its captioners
+  /// train.
   func buildVideoCaptions(
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
     onSkip: (String) -> Void
@@ -56,8 +59,9 @@ extension TextStoreBuilder {
   }
 }
 
-/// The times of all sentences, by video. Reports unusable rows. Of two rows of one video the first
-/// counts, as in the store of the subtitles.
+/// Returns the times of all sentences by video, and reports unusable rows.
+///
+/// If a video has two rows, the first counts, as in the subtitle store.
 private func sentenceTimes(
   path: String, onSkip: (String) -> Void
 ) throws -> [Name: [(start: Double, end: Double)]] {
@@ -68,7 +72,7 @@ private func sentenceTimes(
       let video = try row.id("vid_name")
       guard times[video] == nil else { throw BadRow("the video \"\(video)\" occurs twice") }
       guard let listed = row["sub"]?.array else { throw BadRow("\"sub\" is not a list of sentences") }
-      // In the order of the subtitles' store.
+      // The subtitle store has the same order.
       let sentences = SentenceOrder.sorted(listed) ?? listed
       times[video] = try sentences.enumerated().map { index, sentence in
         guard let fields = sentence.object else { throw BadRow("sentence \(index) is \(sentence.kind)") }
@@ -110,7 +114,7 @@ private struct ClipRow {
     captions = try Self.captions(of: row)
   }
 
-  /// A video as its own clip, with the captions of one row.
+  /// Reads one row's captions, with the whole video as their clip.
   init(wholeVideo row: JSONObject, video: String) throws {
     id = row["clip_id"] == nil ? video : try row.id("clip_id")
     self.video = video
@@ -121,7 +125,7 @@ private struct ClipRow {
       : [try Self.caption(row, kind: "object")]
   }
 
-  /// The captions of `descs`; none where it is missing or null, as in hidden test splits.
+  /// Returns the captions of `descs`; none where it is missing or null, as on hidden test splits.
   private static func captions(of row: JSONObject) throws -> [(id: String, row: JSONObject)] {
     guard let value = row["descs"], !value.isNull else { return [] }
     guard let list = value.array else {
@@ -137,7 +141,7 @@ private struct ClipRow {
   }
 }
 
-/// The two stores and their side files.
+/// A writer of the two stores and their side files.
 private final class CaptionWriter {
   private let folder: OutputFolder
   private let captionEntries: TextEntryWriter
@@ -146,9 +150,10 @@ private final class CaptionWriter {
   private var captionVideos = JSONObject()
   private var videoCaptions = JSONObject()
   private var videoClips = JSONObject()
-  /// Captions whose id an earlier one has; as in the reference, the last counts.
+  /// The number of captions that repeat an earlier id; as in the reference, the last counts.
   private var repeatedCaptions = 0
-  /// Captions without words, clips that end after their videos, and clips without captions.
+  /// The ids of captions without words, of clips that end after their videos, and of clips without
+  /// captions.
   private var (wordless, late, uncaptioned) = ([String](), [String](), [String]())
   private var clipCount = 0
   private var names = SpelledNames()
@@ -208,7 +213,7 @@ private final class CaptionWriter {
     ]
   }
 
-  /// Lines to be told of what was written.
+  /// Returns the lines to report about what was written.
   func notes(of annotation: String) -> [String] {
     var notes = names.notes(in: annotation)
     if repeatedCaptions > 0 {

@@ -4,20 +4,20 @@ import Text
 
 /// Query, question-answering and statement stores (`prepro_query.py`).
 extension TextStoreBuilder {
-  /// One row's entry, and what the side files say of it.
+  /// The entry of one row, and its values in the side files.
   private struct QueryEntry {
     var id: String
     var fields: JSONObject
-    /// The number of tokens; for questions that of the question and of each answer.
+    /// The number of tokens; for a question, that of the question and of each answer.
     var length: JSON
     var video: String?
-    /// Whether one of its texts is blank.
+    /// Whether one of the row's texts is blank.
     var isWordless: Bool
-    /// Whether it tells what is right.
+    /// Whether the row names the right answer, moment or label.
     var hasTruth: Bool
   }
 
-  /// Seconds by which a moment may exceed its video, because durations are rounded.
+  /// The seconds by which a moment may exceed its video, because durations are rounded.
   static let looseSeconds = 2.0
 
   func buildQueries(
@@ -98,12 +98,13 @@ extension TextStoreBuilder {
     }
   }
 
-  /// Of fewer answers nobody can tell from what they are counted, nor of fewer moments their unit.
+  /// The fewest answers whose numbering is checked, and the fewest moments whose unit is checked.
   private static let fewAnswers = 5
-  /// Not all moments of videos that last so long end within a second.
+  /// The shortest duration, in seconds, of a video whose moments should not all end within a
+  /// second.
   private static let fewSeconds = 5.0
 
-  /// The number that a row gives for its answer, whatever it is, and how many answers there are.
+  /// Returns the number that a row gives for its answer, valid or not, and the number of answers.
   private func answer(of row: JSONObject) -> (index: Int, count: Int)? {
     let (key, count) =
       switch task.content {
@@ -117,13 +118,13 @@ extension TextStoreBuilder {
 
   private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
 
-  /// When the last moment of a row ends, and how long its video is; nil where either is not there.
+  /// Returns the end of a row's last moment and its video's duration, or nil if either is missing.
   private static func lastEnd(_ row: JSONObject) -> (end: Double, duration: Double)? {
     guard let duration = row["duration"]?.double, duration > 0 else { return nil }
     return spans(of: row).map(\.end).max().map { ($0, duration) }
   }
 
-  /// The moments of a row.
+  /// Returns the moments of a row.
   private static func spans(of row: JSONObject) -> [TimeSpan] {
     guard let ts = row["ts"] else { return [] }
     return TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }
@@ -143,7 +144,8 @@ extension TextStoreBuilder {
     }
   }
 
-  /// A query with its moment, a caption with its video, or a statement with its label.
+  /// Makes the entry of a query with its moment, a caption with its video, or a statement with its
+  /// label.
   private func queryEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
     let id =
       switch task {
@@ -151,7 +153,7 @@ extension TextStoreBuilder {
       case .violin: try row.id("desc_id", "example_id")
       default: try row.id("desc_id")
       }
-    // VALUE names VIOLIN's fields by what they are.
+    // VALUE's rows for VIOLIN hold their text under "statement".
     let isValue = task == .violin && row["desc"] == nil && row["statement"] != nil
     let text = try row.text(isValue ? "statement" : "desc")
     let ids = tokenizer.encodeQuery(text)
@@ -185,7 +187,7 @@ extension TextStoreBuilder {
     return target
   }
 
-  /// Two events; one of them follows the moment (VLEP).
+  /// Makes the entry of two events, one of which follows the moment (VLEP).
   private func futuresEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
     guard let events = row["events"]?.array, events.count == 2 else { throw BadRow("no two \"events\"") }
     let texts = try events.map { event in
@@ -197,8 +199,8 @@ extension TextStoreBuilder {
       with: tokenizer)
   }
 
-  /// Texts to choose from, a question before them if there is one, and the moment that they are
-  /// about.
+  /// Makes the entry of texts to choose from, with their moment and the question before them, if
+  /// any.
   private func choiceEntry(
     of row: JSONObject, id: String, texts: [String], target: JSON, with tokenizer: Tokenizer
   ) throws -> QueryEntry {
@@ -216,7 +218,7 @@ extension TextStoreBuilder {
       isWordless: texts.contains(where: Self.isBlank), hasTruth: !target.isNull)
   }
 
-  /// The place of the right answer, or null.
+  /// Returns the place of the right answer, or null.
   private func place(_ value: JSON?, _ key: String, of answers: Int) throws -> JSON {
     guard let value, !value.isNull else { return .null }
     guard let index = value.whole ?? value.string.flatMap({ Int($0) }), (0..<answers).contains(index) else {
@@ -225,7 +227,7 @@ extension TextStoreBuilder {
     return .int(index)
   }
 
-  /// `video_ids.json`, the videos among which queries without one are looked for.
+  /// Writes `video_ids.json`, the videos to search for queries that name none.
   private func writeVideoIDs(
     to folder: OutputFolder, report: inout TextStoreReport, missing: Int
   ) throws {

@@ -2,20 +2,20 @@ import Formats
 
 /// Checked access to the fields of an annotation's row.
 extension JSONObject {
-  /// A text that must be there.
+  /// Returns a required text.
   func text(_ key: String) throws -> String {
     guard let value = self[key] else { throw BadRow("no \"\(key)\"") }
     guard let text = value.string else { throw BadRow("\"\(key)\" is \(value.kind), not text") }
     return text
   }
 
-  /// A text that may be missing or null.
+  /// Returns a text that may be missing or null.
   func optionalText(_ key: String) throws -> String? {
     guard let value = self[key], !value.isNull else { return nil }
     return try text(key)
   }
 
-  /// An id, an integer or a text, as the key of an LMDB store.
+  /// Returns an id, an integer or a text, as the key of an LMDB store.
   func id(_ keys: String...) throws -> String {
     guard let key = keys.first(where: { self[$0] != nil }), let value = self[key] else {
       throw BadRow("no \"\(keys[0])\"")
@@ -23,7 +23,7 @@ extension JSONObject {
     return try StoreKey.checked(value, name: key)
   }
 
-  /// A finite number that must be there.
+  /// Returns a required finite number.
   func number(_ key: String) throws -> Double {
     guard let value = self[key] else { throw BadRow("no \"\(key)\"") }
     guard let number = value.double, number.isFinite else {
@@ -34,7 +34,7 @@ extension JSONObject {
 }
 
 extension JSONObject {
-  /// A time or a length in seconds, 0 or more, that must be there.
+  /// Returns a required time or length in seconds, 0 or more.
   func seconds(_ key: String) throws -> Double {
     let seconds = try number(key)
     guard seconds >= 0, TimeSpan.isTime(seconds) else {
@@ -44,7 +44,7 @@ extension JSONObject {
   }
 }
 
-/// Ids as keys of an LMDB store.
+/// The check of ids that become keys of an LMDB store.
 enum StoreKey {
   static func checked(_ value: JSON, name: String) throws(BadRow) -> String {
     guard let key = value.string ?? value.whole.map(String.init) else {
@@ -64,15 +64,16 @@ enum StoreKey {
 
 /// A moment's start and end in seconds.
 enum Moment {
-  /// Checks a pair of times in order.
+  /// Checks that a value is a pair of times in order.
   static func check(_ value: JSON, name: String) throws {
     guard TimeSpan(value) != nil else {
       throw BadRow("\"\(name)\" is \(value.shown), not [start, end] in seconds")
     }
   }
 
-  /// The moment of a question: a pair, a text "start-end", or null. TVQA writes "nan-nan" for an
-  /// unmarked one, which readers take for none.
+  /// Checks the moment of a question: a pair, a text "start-end", or null.
+  ///
+  /// TVQA writes "nan-nan" for an unmarked moment, which readers treat as none.
   static func checkedOrNone(_ value: JSON?, name: String) throws -> JSON {
     guard let value, !value.isNull else { return .null }
     guard let text = value.string else {

@@ -1,9 +1,10 @@
 import Formats
 
-/// The order of a video's sentences: by their start, as frames are given to them in passing.
+/// The order of a video's sentences: by start time, because frames are given to them in one pass.
 enum SentenceOrder {
-  /// The sentences by their start, those of one start as they come; nil where they come so, and
-  /// where a start is no number.
+  /// Returns the sentences sorted by start; equal starts keep their order.
+  ///
+  /// Returns nil if they are sorted already, or if a start is not a number.
   static func sorted(_ sentences: [JSON]) -> [JSON]? {
     let starts = sentences.map { $0["start"]?.double ?? .nan }
     guard starts.allSatisfy(\.isFinite), zip(starts, starts.dropFirst()).contains(where: { $0 > $1 }) else {

@@ -1,6 +1,6 @@
 import Formats
 
-/// Ids and videos of an annotation beyond ASCII, of which two may look the same.
+/// The ids and video names of an annotation that are not ASCII, two of which may look the same.
 struct SpelledNames {
   private var ids: [String] = []
   private var videos = Set<Name>()
@@ -10,7 +10,7 @@ struct SpelledNames {
     if let video, !video.utf8.allSatisfy({ $0 < 0x80 }) { videos.insert(Name(video)) }
   }
 
-  /// A line for ids, and one for videos, that differ in their Unicode normalization only.
+  /// Returns a line for ids, and one for videos, that differ only in their Unicode normalization.
   func notes(in file: String) -> [String] {
     [ids, videos.map(\.text).sortedByBytes()].compactMap { Normalization.note(among: $0, in: file) }
   }

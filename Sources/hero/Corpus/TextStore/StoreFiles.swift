@@ -18,7 +18,7 @@ final class TextEntryWriter {
     guard try put(key, row, replacing: false) else { throw BadRow("the id \"\(key)\" occurs twice") }
   }
 
-  /// Adds an entry, or puts it in the place of the one that its key has.
+  /// Adds an entry, or replaces the one that has its key.
   /// - Returns: whether the key is new.
   func replace(_ key: String, _ row: JSONObject) throws -> Bool { try put(key, row, replacing: true) }
 
@@ -32,7 +32,7 @@ final class TextEntryWriter {
   func finish() throws { try store.finish() }
 }
 
-/// A JSON object on its way to a file, member by member, as Python's `json.dump` writes it.
+/// A JSON object that is written to a file member by member, as Python's `json.dump` writes it.
 final class JSONObjectFile {
   private let file: AtomicFile
   private var isEmpty = true
@@ -54,8 +54,7 @@ final class JSONObjectFile {
   }
 }
 
-/// JSON lines on their way to a file: line feeds between them, none at the end, as the reference
-/// writes them.
+/// JSON lines that are written to a file as the reference writes them: no line feed after the last.
 final class JSONLinesFile {
   private let file: AtomicFile
   private var isEmpty = true
@@ -72,7 +71,7 @@ final class JSONLinesFile {
 }
 
 extension JSON {
-  /// A list of token ids or frame numbers.
+  /// Returns a list of token ids or frame numbers.
   static func integers(_ values: some Sequence<some BinaryInteger>) -> JSON {
     .array(values.map { .int(Int($0)) })
   }
@@ -82,7 +81,7 @@ extension TextStoreBuilder {
   /// Writes `meta.json`: what the store was made from, and the special ids that readers need.
   /// - Parameters:
   ///   - sources: files beside the annotation.
-  ///   - task: nil for a store that does not say.
+  ///   - task: the task to name; nil for none.
   func writeMeta(
     to folder: OutputFolder, _ tokenizer: Tokenizer, sources: JSONObject = [:], task: String?
   ) throws {

@@ -1,22 +1,27 @@
 import Formats
 import Foundation
 
-/// Files in a folder of their video, named after a language: `Subs/clip/2_English.srt`,
-/// `clip/Subs/eng.srt`; and files whose names end in marks of any form.
+/// Files that lie in a folder of their video and are named after a language, and names that end in
+/// marks of any form.
+///
+/// Examples of the first are `Subs/clip/2_English.srt` and `clip/Subs/eng.srt`.
 extension SubtitleFileList.Candidate {
   private static let folders: Set<String> = ["sub", "subs", "subtitle", "subtitles"]
 
-  /// What the name says where it says nothing but numbers, languages and purposes, as `2_English`
-  /// and `eng [SDH]`; nil where it has words of another kind.
+  /// The marks of a name that holds only numbers, languages and purposes; nil if it has other
+  /// words.
+  ///
+  /// Such names are `2_English` and `eng [SDH]`.
   var marksAlone: SubtitleFileList.Marks? {
     SubtitleFileList.Marks(saidBy: stem[...], numbersFirst: true, passing: Self.folders)
   }
 
-  /// The known video that the name begins with, and what follows it where that is marks alone, in
-  /// whatever brackets: `clip [forced]`, `clip.English (SDH)`, `clip.en.2`.
+  /// Returns the known video that the name begins with, and the marks behind it.
+  ///
+  /// Only marks may follow, in any brackets: `clip [forced]`, `clip.English (SDH)`, `clip.en.2`.
   func videoBeforeMarks(_ isKnown: (String) -> Bool) -> (video: String, marks: SubtitleFileList.Marks)? {
     var places = Array(stem.indices.filter { !stem[$0].isLetter && !stem[$0].isNumber })
-    // Names of any length: what follows a video's name is short.
+    // A name may have any length, but the marks behind a video's name are short.
     places = places.suffix(8)
     for place in places.reversed() {
       let video = String(stem[..<place])
@@ -25,8 +30,9 @@ extension SubtitleFileList.Candidate {
     return nil
   }
 
-  /// The known video that the folder of the file is named after, or the one above it; or the only
-  /// one in the folder that holds the folder of subtitles.
+  /// Returns the known video that the file's folder, or the one above it, is named after.
+  ///
+  /// A folder that holds a folder of subtitles and only one video also stands for that video.
   func videoOfFolder(_ folders: FolderVideos, _ isKnown: (String) -> Bool) -> String? {
     var folder = (path as NSString).deletingLastPathComponent
     for _ in 0..<2 {
@@ -42,11 +48,11 @@ extension SubtitleFileList.Candidate {
   }
 }
 
-/// The names of the videos in folders, each read once.
+/// The names of the videos in folders; each folder is read once.
 final class FolderVideos {
   private var found: [[UInt8]: [String]] = [:]
 
-  /// The videos in a folder, without those in its own folders.
+  /// Returns the videos in a folder, without those in its subfolders.
   func names(in folder: String) -> [String] {
     let key = Array(folder.utf8)
     if let names = found[key] { return names }
@@ -63,11 +69,11 @@ extension SubtitleFileList.Marks {
     "auto", "cc", "commentary", "default", "foreign", "forced", "full", "orig", "sdh", "signs", "songs",
   ]
 
-  /// What words say of subtitles; nil where one of them says something else, or none says anything.
+  /// Reads the marks in some words; nil if a word is no mark, or if there is none.
   /// - Parameters:
-  ///   - numbersFirst: whether a number may come before the first word that says something; behind
-  ///     a video's name it would part another video's name from this one's.
-  ///   - passed: words that say nothing here.
+  ///   - numbersFirst: whether a number may come before the first mark; behind a video's name such
+  ///     a number belongs to another video's name.
+  ///   - passed: words to ignore.
   init?(saidBy text: Substring, numbersFirst: Bool = false, passing passed: Set<String> = []) {
     var (saysAny, hasLanguage) = (false, false)
     for part in text.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber }) {
@@ -83,7 +89,7 @@ extension SubtitleFileList.Marks {
         continue
       }
       let isLanguage = Self.languages.contains(word) || Self.codes.contains(word)
-      // A second one says it again, or which country's.
+      // A second one repeats the language or names its country.
       guard isLanguage || (hasLanguage && word.utf8.count == 2) else { return nil }
       if !hasLanguage { language = word.hasPrefix("en") ? 1 : 2 }
       hasLanguage = true

@@ -2,16 +2,16 @@ import Formats
 import Text
 
 extension SubtitleFileList {
-  /// The frames a second of the video of a subtitle file, as far as they are known.
+  /// Returns the frames per second of a subtitle file's video, or nil if they are unknown.
   public typealias FrameRate = (_ path: String, _ video: String) -> Double?
 
-  /// What is said in videos: of each the first of its files in which anything is.
+  /// Returns the sentences of each video, from the first of its files that has any.
   /// - Parameters:
-  ///   - isKnown: whether there is a video of a name.
-  ///   - encoding: of files that do not say it; guessed by default.
-  ///   - frameRate: of a subtitle file's video, for those that count frames.
-  ///   - onSkip: given a line for whatever is left out.
-  ///   - onNote: given a line for what is used and odd.
+  ///   - isKnown: returns whether a video of a name exists.
+  ///   - encoding: the encoding of files that do not name theirs; guessed by default.
+  ///   - frameRate: the frame rate of a subtitle file's video, for files that count frames.
+  ///   - onSkip: takes a line for whatever is skipped.
+  ///   - onNote: takes a line for whatever is used but odd.
   public func sentences(
     isKnown: (String) -> Bool, encoding: String? = nil, frameRate: FrameRate? = nil,
     onSkip: (String) -> Void, onNote: (String) -> Void
@@ -39,7 +39,9 @@ extension SubtitleFileList {
     return result
   }
 
-  /// The first of a video's files with any speech. Reports files before it that cannot be read.
+  /// Returns the first of a video's files with any speech, or else the first readable one.
+  ///
+  /// Reports files before it that cannot be read.
   static func firstWithText(
     of paths: [String], encoding: String?, frameRate: ((_ path: String) -> Double?)?,
     onSkip: (String) -> Void, onNote: (String) -> Void

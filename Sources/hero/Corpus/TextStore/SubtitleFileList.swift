@@ -4,24 +4,24 @@ import Foundation
 /// Subtitle files of many videos, each named after its video: `castle_s01e01.srt`,
 /// `castle_s01e01.en.vtt`.
 public struct SubtitleFileList {
-  /// A file, and what its name says.
+  /// A file and the meaning of its name.
   struct Candidate {
     var path: String
-    /// The name without its ending.
+    /// The name without its extension.
     var stem: String
-    /// The name without marks of a language and a purpose either.
+    /// The name without its extension and without marks of a language or a purpose.
     var bare: String
     var marks: Marks
   }
 
-  /// What the end of a name says of the subtitles, from what is wanted most to what is wanted
-  /// least.
+  /// The marks at the end of a name; the lowest `rank` is wanted most.
   struct Marks {
-    /// Signs and foreign words only, or a commentary on the film: not its speech.
+    /// Whether the subtitles hold only signs and foreign words, or a commentary instead of the
+    /// speech.
     var isPartial = false
-    /// 0 none, 1 English, which is what the models know, 2 another.
+    /// The language: 0 for none, 1 for English, which the models know, 2 for another.
     var language = 0
-    /// With noises, for those who hear little.
+    /// Whether the subtitles describe noises, for people who hear little.
     var hasNoises = false
 
     var rank: (Int, Int, Int) { (isPartial ? 1 : 0, language, hasNoises ? 1 : 0) }
@@ -29,27 +29,27 @@ public struct SubtitleFileList {
 
   private let candidates: [Candidate]
 
-  /// Whether paths mean subtitle files and not an annotation: a folder, or a file with the ending
-  /// of subtitles.
+  /// Returns whether a path means subtitle files and not an annotation: a folder or a subtitle
+  /// file.
   public static func isMeant(by path: String) -> Bool {
     FileManager.default.isFolder(path) || isSubtitles(path) || SubtitleFile.isFound(in: path)
   }
 
   private static let endings = Set(SubtitleFile.endings)
 
-  /// Endings of subtitles in unsupported formats: pictures of text, or formats without marks of
+  /// The extensions of unsupported subtitle formats: pictures of text, or formats without marks of
   /// their own.
   private static let unreadEndings: Set<String> = ["idx", "mcc", "rt", "scc", "stl", "sup", "usf"]
 
   private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }
 
-  /// Whether a name is of a format that is not read: of VobSub both files are.
+  /// Returns whether a file has a format that is not read, as both files of VobSub have.
   private static func isUnread(_ path: String) -> Bool {
     unreadEndings.contains(FileEndings.ending(of: path)) || SubtitleFile.isPictures(path: path)
   }
 
-  /// The files that are named, and those in the folders that are.
-  /// - Parameter onLeftOut: is given a line for whatever is passed over in folders or given twice.
+  /// Lists the given files, and the files in the given folders.
+  /// - Parameter onLeftOut: takes a line for whatever is skipped in folders or given twice.
   /// - Throws: `DataError` for a path that is neither, or a folder without subtitles.
   public init(paths: [String], onLeftOut: (String) -> Void = { _ in }) throws {
     var candidates: [Candidate] = []
@@ -86,15 +86,17 @@ public struct SubtitleFileList {
     self.candidates = candidates
   }
 
-  /// Every file's video, the files of one video in the order of preference: full ones before forced
-  /// ones, a name without a language first, then English, which the models know.
-  /// - Parameter isKnown: whether there is a video of a name: then no part of the name is a
+  /// Returns every video with its files in the order of preference.
+  ///
+  /// Full files come before forced ones. Among these, names without a language come first, then
+  /// English, which the models know.
+  /// - Parameter isKnown: returns whether a video of a name exists: then no part of the name is a
   ///   language.
   func byVideo(isKnown: (String) -> Bool) -> [(video: String, paths: [String])] {
     ordered(isKnown: isKnown).map { ($0.video, $0.files.map(\.path)) }
   }
 
-  /// The names of videos of which there are subtitles of all that is said.
+  /// Returns the names of videos that have subtitles of all that is said.
   /// - Parameter isKnown: see ``byVideo(isKnown:)``.
   /// - Returns: the names' bytes.
   public func complete(isKnown: (String) -> Bool) -> Set<[UInt8]> {
@@ -107,7 +109,7 @@ public struct SubtitleFileList {
   ) -> [(video: String, files: [(path: String, isPartial: Bool)])] {
     var order: [String] = []
     let folders = FolderVideos()
-    // Only files named after their language alone are compared by their size.
+    // Only files named after a language alone are compared by size.
     var files: [[UInt8]: [(marks: Marks, path: String, size: Int)]] = [:]
     for candidate in candidates {
       var (video, marks) = candidate.meant(isKnown: isKnown)
@@ -134,8 +136,9 @@ public struct SubtitleFileList {
 }
 
 extension SubtitleFileList.Candidate {
-  /// The video that is meant, and the marks that are no part of its name: speech recognizers name
-  /// their files after the whole name of the video's, `clip.mp4.srt`, and some people write
+  /// Returns the video that the file belongs to, and the marks that are no part of its name.
+  ///
+  /// Speech recognizers append to the video's whole file name, `clip.mp4.srt`. Some people write
   /// `clip_eng.srt` and `clip-en.srt`.
   fileprivate func meant(
     isKnown: (String) -> Bool
@@ -182,8 +185,10 @@ extension SubtitleFileList.Marks {
     ta tam te tel th tha tl tr tur uk ukr ur urd vi vie zh zho chi
     """.split { $0 == " " || $0 == "\n" }.map(String.init))
 
-  /// Notes what a part of a name says behind a blank, a hyphen or an underscore, where other words
-  /// stand too: a language that is known, or a purpose.
+  /// Notes a known language or purpose in a part of a name behind a blank, a hyphen or an
+  /// underscore.
+  ///
+  /// Returns false for other words, which may stand there too.
   mutating func takeKnown(_ part: Substring) -> Bool {
     let word = part.lowercased()
     guard
@@ -192,8 +197,9 @@ extension SubtitleFileList.Marks {
     return take(part)
   }
 
-  /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`; false where it
-  /// says nothing of this kind.
+  /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`.
+  ///
+  /// Returns false if it says nothing of this kind.
   mutating func take(_ part: Substring) -> Bool {
     let word = part.lowercased()
     switch word {

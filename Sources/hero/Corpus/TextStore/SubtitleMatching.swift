@@ -6,12 +6,13 @@ struct SubtitleTime: Equatable {
   var end: Float
 }
 
-/// Which frames each subtitle sentence touches, and which sentence each frame belongs to
-/// (`prepro_sub.py`, `process_single_vid_sub`). All arithmetic is in single precision, in units of
-/// frames.
+/// The frames that each subtitle sentence touches, and the sentence that each frame belongs to
+/// (`prepro_sub.py`, `process_single_vid_sub`).
+///
+/// All arithmetic is in single precision, in units of frames.
 struct SubtitleMatching: Equatable {
-  /// The frames that each sentence touches, those past the video's end included; nil for a sentence
-  /// that starts there.
+  /// The frames that each sentence touches, even past the video's end; nil for one that starts
+  /// there.
   private(set) var touched: [[Int]?] = []
   /// The frames that belong to each sentence.
   private(set) var owned: [[Int]] = []
@@ -21,7 +22,7 @@ struct SubtitleMatching: Equatable {
   private(set) var owner: [Int?] = []
   private(set) var statistics = Statistics()
 
-  /// What `sub_info.json` tells of a video besides.
+  /// The other values of a video in `sub_info.json`.
   struct Statistics: Equatable {
     var maxDuration: Float?
     var maxGap: Float?
@@ -29,19 +30,19 @@ struct SubtitleMatching: Equatable {
     var extraLong = 0
   }
 
-  /// A last sentence longer than this many seconds is taken to have lost its end …
+  /// The length in seconds above which a last sentence is taken to have lost its end.
   private static let longestLast: Float = 16
-  /// … and keeps this many frames.
+  /// The number of frames that such a last sentence keeps.
   private static let framesOfLongLast = 11
-  /// Frames are listed one by one, so a sentence may not have more than this …
+  /// The most frames of a sentence, because frames are listed one by one.
   private static let mostFrames: Float = 100_000
-  /// … nor lie beyond this one.
+  /// The last place in frames where a sentence may lie.
   private static let mostPlace: Float = 1e7
-  /// The sentences of a video together may have this many frames beside four for each of its own.
+  /// The most frames that a video's sentences touch together, beside four for each of its own.
   private static let mostTouched = 1_000_000
 
-  /// Whether a sentence's times can be those of something said: what they are otherwise, nothing
-  /// counts in frames.
+  /// Returns whether a sentence's times can be those of speech; others are too large to count in
+  /// frames.
   static func canMatch(_ time: SubtitleTime, frameLength: Double) -> Bool {
     let (start, end) = (time.start / Float(frameLength), time.end / Float(frameLength))
     return abs(start) < mostPlace && abs(end) < mostPlace && end - start <= mostFrames
@@ -91,7 +92,7 @@ struct SubtitleMatching: Equatable {
     assign(frames: frames, times: times.map { SubtitleTime(start: $0.start / scale, end: $0.end / scale) })
   }
 
-  /// Gives every frame to the touching sentence with the largest overlap, the first of several.
+  /// Assigns every frame to the touching sentence with the largest overlap, the first among equals.
   private mutating func assign(frames: Int, times: [SubtitleTime]) {
     subtitles = Array(repeating: [], count: frames)
     for (index, touching) in touched.enumerated() {
@@ -110,17 +111,18 @@ struct SubtitleMatching: Equatable {
     }
   }
 
-  /// Intersection over the whole extent of frame [f, f + 1] and a sentence, both in frames.
+  /// Returns the intersection over the whole extent of frame [f, f + 1] and a sentence, both in
+  /// frames.
   private static func overlap(ofFrame frame: Int, and time: SubtitleTime) -> Float {
     let (start, end) = (Float(frame), Float(frame + 1))
     let intersection = min(end, time.end) - max(start, time.start)
     return intersection > 0 ? intersection / (max(end, time.end) - min(start, time.start)) : 0
   }
 
-  /// Frames that no sentence touches.
+  /// The frames that no sentence touches.
   var unmatched: [Int] { subtitles.indices.filter { subtitles[$0].isEmpty } }
 
-  /// The most frames side by side that no sentence touches.
+  /// The length of the longest run of frames that no sentence touches.
   var longestUnmatchedRun: Int {
     subtitles.reduce(into: (longest: 0, current: 0)) { run, candidates in
       run.current = candidates.isEmpty ? run.current + 1 : 0

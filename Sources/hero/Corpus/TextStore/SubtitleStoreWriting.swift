@@ -4,7 +4,7 @@ import Text
 
 /// The subtitle store (`prepro_sub.py`).
 extension TextStoreBuilder {
-  /// The most frames of a video, beyond which its number of frames is taken for a mistake.
+  /// The most frames of a video; a larger number is taken for a mistake.
   private static let mostFrames = 1_000_000
 
   func buildSubtitles(
@@ -77,7 +77,7 @@ extension TextStoreBuilder {
     try information.finish()
   }
 
-  /// The frames of each video, and the file or store that says so.
+  /// Returns the number of frames of each video, and the file or store that has it.
   private func knownFrameCounts() throws -> (counts: [Name: Int], source: String) {
     if let vid2nframe {
       let cure = "Give the id2nframe.json that convert-videodb writes"
@@ -94,7 +94,8 @@ extension TextStoreBuilder {
     return (Dictionary(counts) { first, _ in first }, store.path)
   }
 
-  /// The rows of the annotation, or of subtitle files and of the videos that have none.
+  /// Calls `handle` with the rows of the annotation, or of subtitle files and of videos without
+  /// any.
   private func forEachSubtitleRow(
     _ frameCounts: [Name: Int], report: inout TextStoreReport, onSkip: (String) -> Void,
     onNote: (String) -> Void, _ handle: (JSONObject) throws -> Void
@@ -140,7 +141,7 @@ extension TextStoreBuilder {
 
 /// A video's subtitles as the annotation has them.
 struct SubtitleRow {
-  /// Tokens of a sentence at most: the model's attention grows with their square.
+  /// The most tokens of a sentence: the model's attention grows with their square.
   private static let mostTokens = 4096
 
   private var row: JSONObject
@@ -148,25 +149,25 @@ struct SubtitleRow {
   private let frameLength: Double
   private var texts: [String] = []
   private var times: [SubtitleTime] = []
-  /// The times of sentences that are left out.
+  /// The times of the sentences that are left out.
   private(set) var misplaced: [SubtitleTime] = []
-  /// Sentences that end before they begin.
+  /// The number of sentences that end before they begin.
   var reversed: Int { times.count { $0.end < $0.start } }
-  /// Sentences that begin before the video.
+  /// The number of sentences that begin before the video.
   var early: Int { times.count { $0.start < 0 } }
-  /// Seconds behind a video's last frame after which a sentence cannot belong to it.
+  /// The seconds after a video's last frame beyond which a sentence cannot belong to it.
   static let lateSeconds = 10.0
 
-  /// Sentences that begin long after a video's end, in seconds.
+  /// Returns the number of sentences that begin more than `lateSeconds` after `end`, in seconds.
   func late(after end: Double) -> Int { times.count { Double($0.start) > end + Self.lateSeconds } }
 
-  /// The end of the last sentence, as it is written.
+  /// The end of the last sentence in seconds, as it is written.
   private var end = 0.0
 
   struct Entry {
     var fields: JSONObject
     var frames: Int
-    /// The most tokens and frames that a sentence has together.
+    /// The most tokens and frames that one sentence has together.
     var longest: Int
     var information: JSONObject
   }
@@ -196,8 +197,8 @@ struct SubtitleRow {
     if !misplaced.isEmpty { self.row["sub"] = .array(kept) }
   }
 
-  /// - Parameter group: frames of each empty sentence of a video without subtitles; 0 for no such
-  ///   sentences.
+  /// - Parameter group: the number of frames of each empty sentence in a video without subtitles; 0
+  ///   for no such sentences.
   func entry(frames: Int, group: Int, tokenizer: Tokenizer) throws -> Entry {
     var frames = frames
     if frames == 0, !times.isEmpty {
@@ -240,7 +241,7 @@ struct SubtitleRow {
     return Entry(fields: fields, frames: frames, longest: longest, information: information)
   }
 
-  /// The row with what the matching adds, in the reference's order and with its spelling.
+  /// Returns the row with the fields that the matching adds, in the reference's order and spelling.
   private func fields(
     ids: [[Int32]], owned: [[Int]], touched: [[Int]], unmatched: [Int], frames: Int, longest: Int
   ) -> JSONObject {
@@ -258,7 +259,7 @@ struct SubtitleRow {
     return fields
   }
 
-  /// The video's part of `sub_info.json`.
+  /// Returns the video's part of `sub_info.json`.
   private func information(_ matching: SubtitleMatching, unmatched: [Int]) -> JSONObject {
     func object(_ members: some Sequence<(Int, JSON)>) -> JSON {
       .object(JSONObject(members.map { (key: String($0), value: $1) }))

@@ -1,49 +1,52 @@
 import Formats
 import Text
 
-/// Makes the text stores that training and evaluation read, as the reference's `prepro_query.py`,
-/// `prepro_sub.py` and `prepro_tvc.py` do: what `hero create-txtdb` runs.
+/// A builder of the text stores that training and evaluation read: what `hero create-txtdb` runs.
 ///
-/// The annotation is in the form that its authors publish or in the reference's; its content tells
-/// which. It is read row by row, so that memory holds only ids. Rows that cannot be used are named
-/// and skipped. The folder appears under its name only when it is whole, and nothing that exists is
-/// overwritten.
+/// It does the work of the reference's `prepro_query.py`, `prepro_sub.py` and `prepro_tvc.py`. The
+/// annotation is in the form that its authors publish or in the reference's; its content tells
+/// which. The builder reads it row by row, so memory holds only ids. It names and skips rows that
+/// it cannot use. The folder appears under its name only when it is complete. Nothing that exists
+/// is overwritten.
 public struct TextStoreBuilder: Sendable {
-  /// Decides how the annotation is read and what the store holds.
+  /// The task, which decides how the annotation is read and what the store holds.
   public var task: TextStoreTask
-  /// The annotation file; for subtitles also a file of subtitles or a folder of such, each named
-  /// after its video.
+  /// The annotation file; for subtitles also a subtitle file or a folder of them, each named after
+  /// its video.
   public var annotation: String
-  /// More of such files and folders.
+  /// Further subtitle files and folders.
   public var moreSubtitles: [String] = []
-  /// What subtitle files are in that do not say it; guessed if nil.
+  /// The encoding of subtitle files that do not name theirs; guessed if nil.
   public var encoding: String?
-  /// The frames a second of the video of a subtitle file, for those that count frames and do not
-  /// say it.
+  /// Returns the frame rate of a subtitle file's video, for files that count frames and name no
+  /// rate.
   public var subtitleFrameRate: (@Sendable (_ path: String, _ video: String) -> Double?)?
   /// The folder to make.
   public var output: String
   /// The folder of the tokenizer, which the store's `meta.json` names.
   public var tokenizer: String
-  /// How the values are compressed; the reference reads `lz4` only.
+  /// The compression of the values; the reference reads `lz4` only.
   public var compression = Compression.zstd
-  /// JSON file {video: frames}, needed for subtitles …
+  /// The JSON file {video: frames} that subtitles need.
   public var vid2nframe: String?
-  /// … or the feature store that has the frames.
+  /// The feature store that has the frames, in place of `vid2nframe`.
   public var featureStore: String?
-  /// Seconds per frame, for subtitles.
+  /// The seconds per frame, for subtitles.
   public var frameLength = 1.5
-  /// Frames of each empty sentence that a video without subtitles gets (`nframe_group`); 0 for
-  /// none.
+  /// The number of frames of each empty sentence in a video without subtitles (`nframe_group`); 0
+  /// for no such sentences.
   public var frameGroup = 5
-  /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of
-  /// videos of a query store whose queries do not tell theirs.
+  /// The JSON file {split: {video: [seconds, index]}}.
+  ///
+  /// A subtitle store gets a copy. A query store whose queries name no video takes its list of
+  /// videos from the file.
   public var vid2durIdx: String?
-  /// JSON lines of subtitles, needed for TVC.
+  /// The JSON lines of subtitles that TVC needs.
   public var subtitles: String?
-  /// The part to take of an annotation file that holds several; all of it if nil.
+  /// The split to take of an annotation file that holds several; nil for all.
   public var split: String?
-  /// Seconds of the pieces `<vid>.<k>` into which How2's features were cut; 0 if they were not.
+  /// The length in seconds of the pieces `<vid>.<k>` into which How2's features were cut; 0 if
+  /// uncut.
   public var clipInterval = 60.0
 
   /// - Parameters:
@@ -98,7 +101,7 @@ public struct TextStoreBuilder: Sendable {
     return report
   }
 
-  /// Passes every usable row on; counts and reports what `handle` throws as `BadRow`.
+  /// Calls `handle` with every usable row; counts and reports what it throws as `BadRow`.
   func forEachRow(
     report: inout TextStoreReport, onSkip: (String) -> Void, _ handle: (JSONObject) throws -> Void
   ) throws {
@@ -115,24 +118,24 @@ public struct TextStoreBuilder: Sendable {
   }
 }
 
-/// What came of an annotation.
+/// The result of building a store from an annotation.
 public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
-  /// Rows that are in the store.
+  /// The number of rows in the store.
   public internal(set) var rows = 0
-  /// Rows that could not be used.
+  /// The number of rows that could not be used.
   public internal(set) var skipped = 0
-  /// What the user should know besides.
+  /// Further notes for the user, a line each.
   public internal(set) var notes: [String] = []
   var firstProblem: String?
 
-  /// Counts and tells a row that cannot be used.
+  /// Counts and reports a row that cannot be used.
   mutating func skip(_ message: String, _ onSkip: (String) -> Void) {
     skipped += 1
     firstProblem = firstProblem ?? message
     onSkip(message)
   }
 
-  /// Says which of the videos that are missing are there under a name that is much alike.
+  /// Notes a missing video that is present under a similar name.
   mutating func noteNames(missing: [String], among known: some Sequence<String>, in source: String) {
     guard let hint = SimilarNames.hint(missing: missing, among: known) else { return }
     let note = "\(missing.count) rows name a video that \(source) does not have: \(hint)"
@@ -148,7 +151,7 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
 
 /// A row of an annotation that cannot be used; the others still can.
 public struct BadRow: Error {
-  /// As a clause, such as `there is no video "x"`.
+  /// The reason as a clause, such as `there is no video "x"`.
   public var reason: String
 
   init(_ reason: String) { self.reason = reason }

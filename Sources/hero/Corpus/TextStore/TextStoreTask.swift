@@ -1,14 +1,14 @@
 import Formats
 
-/// What a text store holds and how its annotation reads: a row of the table of annotations.
+/// A row of the table of annotations: what a text store holds and how its annotation reads.
 ///
-/// A new annotation of a known content is one more row here; a form of its own has a reader in
-/// `Annotations`.
+/// A new annotation of a known content is one more row here. One with a form of its own also has a
+/// reader in `Annotations`.
 public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable {
-  /// What an annotation's rows become.
+  /// The content of an annotation's rows.
   enum Content: Hashable, Sendable {
-    /// `{desc_id, desc, vid_name, ts}`: a query, perhaps with its moment; `label` where it is a
-    /// statement.
+    /// `{desc_id, desc, vid_name, ts}`: a query, possibly with its moment, or a statement with
+    /// `label`.
     case queries, statements
     /// `{qid, query, vid, relevant_windows}`: a query and all moments of its video that answer it.
     case windows
@@ -51,7 +51,7 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     subtitles,
   ]
 
-  // Those of TV, and those that are published in forms of their own.
+  // The tasks on TV, and those that are published in forms of their own.
   /// TVR: queries about moments.
   public static let tvr = TextStoreTask("tvr", .queries)
   /// TVQA: questions with five answers.
@@ -60,7 +60,7 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   public static let tvc = TextStoreTask("tvc", .clips)
   /// Subtitles, which tasks read beside their own store.
   public static let subtitles = TextStoreTask("subtitles", .subtitles)
-  /// The form of all moments within given videos.
+  /// QVHighlights: queries for all their moments within given videos.
   public static let qvhighlights = TextStoreTask("qvhighlights", .windows)
   static let how2r = TextStoreTask("how2r", .queries)
   static let didemo = TextStoreTask("didemo", .queries)
@@ -68,23 +68,22 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   static let how2qa = TextStoreTask("how2qa", .questions(answers: 4))
   static let violin = TextStoreTask("violin", .statements)
 
-  /// The task of a name; nil where the table has none.
+  /// Finds the task of a name; nil if the table has none.
   public init?(rawValue: String) {
     guard let task = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
     self = task
   }
 
-  /// Answers of each question; nil for stores without questions.
+  /// The number of answers of each question; nil for stores without questions.
   public var answersPerQuestion: Int? { if case .questions(let answers) = content { answers } else { nil } }
   /// Whether making the store needs the frames of each video (`vid2nframe`).
   public var needsFrameCounts: Bool { content == .subtitles }
-  /// Whether no search ever covers the store's videos, so that a list of candidates means nothing
-  /// to it.
+  /// Whether no search covers the store's videos, so that it has no use for a list of candidates.
   public var takesNoCandidates: Bool { content == .clips || content == .videoCaptions }
   /// Whether making the store needs the videos' subtitles.
   public var needsSubtitles: Bool { content == .clips }
 
-  /// Whether the rows of another task's store mean what this one's do.
+  /// Returns whether the rows of another task's store mean what this task's rows mean.
   func reads(_ other: TextStoreTask) -> Bool {
     switch (content, other.content) {
     case (.questions, .questions): true
@@ -93,19 +92,20 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     }
   }
 
-  /// Whether it describes the videos that another task searches: `yc2c` those of `yc2r`.
+  /// Returns whether the task describes the videos that another task searches: `yc2c` those of
+  /// `yc2r`.
   func captions(_ other: TextStoreTask) -> Bool {
     content == .videoCaptions && other.content == .queries && rawValue.dropLast() == other.rawValue.dropLast()
   }
 }
 
 extension TextStoreTask {
-  /// The tasks whose annotations have such rows.
+  /// Returns the tasks whose annotations have such rows.
   package static func holding(_ row: JSONObject) -> [TextStoreTask] {
     content(of: row).map { content in allCases.filter { $0.content == content } } ?? []
   }
 
-  /// What a row's keys show it to hold; nil where they show nothing.
+  /// Returns the content that a row's keys show, or nil if they show none.
   private static func content(of row: JSONObject) -> Content? {
     func has(_ key: String) -> Bool { row[key].map { !$0.isNull } ?? false }
     if has("q"), has("a0") { return .questions(answers: (0..<100).first { row["a\($0)"] == nil } ?? 100) }
@@ -118,7 +118,7 @@ extension TextStoreTask {
     return has("label") && !has("ts") ? .statements : .queries
   }
 
-  /// Refuses an object that is no row and has rows in it.
+  /// Refuses an object that is no row but holds rows.
   private static func refuseWrapper(_ row: JSONObject) throws(DataError) {
     guard let (key, list) = row.first(where: { $0.value.array?.first?.object != nil }) else { return }
     throw DataError(
@@ -148,7 +148,7 @@ extension TextStoreTask {
     cure: "Give ActivityNet Captions' train.json or val_1.json: "
       + "{video: {\"duration\", \"timestamps\", \"sentences\"}}")
 
-  /// Refuses documents that are no task's own but often met, by one of their members.
+  /// Refuses common documents that belong to no task, recognized by one of their members.
   /// - Throws: `DataError` that says what the document is.
   static func refuseDocument(_ key: String, _ value: JSON) throws(DataError) {
     if key == "database" || key == "taxonomy" { throw listOfActions }
@@ -163,7 +163,7 @@ extension TextStoreTask {
     }
   }
 
-  /// Refuses an annotation whose first row is one of another task.
+  /// Refuses an annotation whose first row belongs to another task.
   /// - Throws: `DataError` naming the tasks that have such rows.
   func requireRow(_ row: JSONObject) throws(DataError) {
     if row["database"]?.object != nil { throw Self.listOfActions }
@@ -173,7 +173,7 @@ extension TextStoreTask {
     switch (found, content) {
     // Statements of a hidden split have no label.
     case (.queries, .statements) where row["ts"]?.isNull ?? true: return
-    // Captions one by one, or of clips that are videos of their own.
+    // Single captions, or captions of clips that are videos of their own.
     case (.queries, .videoCaptions), (.clips, .videoCaptions): return
     // A moment within a given video.
     case (.queries, .windows): return

@@ -1,12 +1,14 @@
 import Formats
 
-/// The processes that encode videos together, as one of them sees them. The first writes the store.
+/// The processes that encode videos together, as one of them sees them.
+///
+/// The first process writes the store.
 public struct EncodingRanks {
-  /// This process among ``size``, from 0.
+  /// The number of this process among ``size``, from 0.
   public var rank: Int
-  /// How many processes there are.
+  /// The number of processes.
   public var size: Int
-  /// Every process's bytes, in the order of the ranks. All call it at the same time.
+  /// Gathers every process's bytes in the order of the ranks; all call it at the same time.
   public var gather: ([UInt8]) throws -> [[UInt8]]
 
   /// - Parameter gather: exchanges bytes; all processes call it at the same time.
@@ -18,12 +20,12 @@ public struct EncodingRanks {
   public static var alone: EncodingRanks { EncodingRanks(rank: 0, size: 1) { [$0] } }
 }
 
-/// Videos' entries in the order of the videos, whoever encodes them.
+/// The entries of videos in the order of the videos, whichever rank encodes them.
 ///
-/// Each rank encodes a stretch of videos, round after round, and receives what the others made.
-/// Only the first needs it, because LMDB has one writer, but it would not get it sooner if the
-/// others got nothing. A round has as many videos as fit into the bytes that a rank may hold: all
-/// ranks first exchange the sizes of a share of the videos' files.
+/// Each rank encodes a range of videos, round after round, and receives what the others made. Only
+/// the first needs it, because LMDB has one writer. Sending nothing to the others would not save it
+/// time. A round has as many videos as fit into the bytes that a rank may hold. For this, each rank
+/// measures a share of the videos' files, and all exchange the sizes.
 struct EncodedVideos {
   private let ranks: EncodingRanks
   private let rounds: [[Range<Int>]]
@@ -31,10 +33,10 @@ struct EncodedVideos {
   private var round = 0
   private var ready: [Result<FeatureEncoder.Encoded, UnreadableVideo>] = []
 
-  /// Bytes of features that are read, encoded, exchanged or wait together; a video with more is
-  /// alone.
+  /// The most bytes of features that are read, encoded, exchanged or waiting together; a larger
+  /// video is alone.
   static let mostBytes = 128 << 20
-  /// Videos that a rank encodes between two exchanges.
+  /// The most videos that a rank encodes between two exchanges.
   private static let each = 8
 
   /// - Throws: what the exchange of sizes throws.
@@ -57,7 +59,7 @@ struct EncodedVideos {
     }
   }
 
-  /// Bytes of each video's features: every rank asks for those of its share, and all know all.
+  /// Returns the bytes of each video's features; every rank measures its share and sends it to all.
   private static func sizes(
     of videos: [FeatureFiles], threads: Int, among ranks: EncodingRanks
   ) throws -> [Int] {
@@ -77,8 +79,10 @@ struct EncodedVideos {
     }
   }
 
-  /// Who encodes what. In a round every rank takes some neighbouring videos, as many as the round's
-  /// bytes allow and `each` at most, or a single larger video.
+  /// Returns the videos that each rank encodes in each round.
+  ///
+  /// In a round every rank takes some neighbouring videos, as many as the round's bytes allow and
+  /// at most `each`. A larger video has a round alone.
   static func rounds(_ count: Int, sizes: [Int]?, of ranks: Int) -> [[Range<Int>]] {
     var rounds: [[Range<Int>]] = []
     var next = 0
@@ -89,7 +93,7 @@ struct EncodedVideos {
       rounds.append(
         (0..<ranks).map { rank in
           let start = next
-          // Each has a share of what is left, that all have work to do.
+          // Each rank has a share of what is left, so that all have work to do.
           var share = left / (ranks - rank)
           while !isFull, next < count, next - start < each {
             let size = sizes?[next] ?? 0
@@ -106,7 +110,7 @@ struct EncodedVideos {
     return rounds
   }
 
-  /// The next video's entries; nil after the last, and on all ranks but the first.
+  /// Returns the next video's entries; nil after the last, and on all ranks but the first.
   mutating func next() throws -> Result<FeatureEncoder.Encoded, UnreadableVideo>? {
     guard ranks.size > 1 else { return try own.next() }
     if ready.isEmpty, round < rounds.count {

@@ -1,7 +1,7 @@
 import Formats
 import Foundation
 
-/// Turns a video's feature files into the entries of the store.
+/// An encoder that turns a video's feature files into entries of the store.
 struct FeatureEncoder: Sendable {
   let options: VideoStoreOptions
 
@@ -14,23 +14,24 @@ struct FeatureEncoder: Sendable {
     }
 
     var entries: [Entry]
-    /// Numbers per frame, of each part.
+    /// The number of features per frame of each part.
     var widths: [Int]
-    /// What a person should know of how its files were read.
+    /// Notes for the user about how the files were read.
     var notes: [String] = []
 
-    /// Numbers per frame.
+    /// The number of features per frame.
     var width: Int { widths.reduce(0, +) }
   }
 
-  /// Frames by which parts may differ without a word, as extractors disagree about a video's last
-  /// moments.
+  /// The number of frames by which parts may differ without a note, because extractors disagree
+  /// about a video's last moments.
   private static let looseFrames = 2
-  /// The share of the frames, besides, by which they may differ at all: more is another sampling of
-  /// the video, whose rows do not belong together.
+  /// The inverse of the largest share of frames by which parts may differ.
+  ///
+  /// A larger difference means another sampling of the video, whose rows do not belong together.
   private static let looseShare = 10
 
-  /// Bytes of a video's features when they are read, as its files say.
+  /// Returns the bytes of a video's features in memory, as its files tell them.
   static func byteCount(of video: FeatureFiles) -> Int {
     video.files.reduce(0) { $0 + ($1.map(FeatureFile.byteCount) ?? 0) }
   }
@@ -52,7 +53,7 @@ struct FeatureEncoder: Sendable {
     }
   }
 
-  /// Each part's features, and what to report about their files.
+  /// Returns each part's features, and notes about their files.
   private func parts(of video: FeatureFiles) throws -> ([NDArray], [String]) {
     if video.frames == 0 { throw UnreadableVideo("the list of files says that it has no frames") }
     let read = try zip(options.features, video.files).map { try matrix($1, kind: $0) }
@@ -62,7 +63,7 @@ struct FeatureEncoder: Sendable {
     return (read.map(\.file.array), notes.compactMap { $0 })
   }
 
-  /// The frames that all parts have.
+  /// Returns the number of frames that all parts have.
   private static func frames(
     of parts: [NDArray], of names: [String], listed: Int?, _ notes: inout [String]
   ) throws -> Int {
@@ -87,8 +88,8 @@ struct FeatureEncoder: Sendable {
     return min(least, listed ?? .max)
   }
 
-  /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has
-  /// those.
+  /// Returns the features [frames, sum of the parts' widths] as 32-bit floats, or as 64-bit floats
+  /// if a file has those.
   private static func joined(_ parts: [NDArray], frames: Int) throws -> NDArray {
     let isDouble = parts.contains { $0.type == .float64 }
     return try sideBySide(
@@ -110,8 +111,7 @@ struct FeatureEncoder: Sendable {
     return (file, values.allSatisfy { $0 == 0 })
   }
 
-  /// Row by row, what the parts have in that row, one after the other; all have as many rows and
-  /// one type.
+  /// Joins the parts row by row; all have the same type and number of rows.
   private static func sideBySide(_ parts: [NDArray]) throws -> NDArray {
     let rows = parts[0].shape[0]
     var bytes: [UInt8] = []

@@ -1,19 +1,20 @@
 import Formats
 import Foundation
 
-/// A file of one part of a video's features: `.npz` with an array `features`, or `.npy`; its
-/// content tells which.
+/// A file of one part of a video's features: `.npz` with an array `features`, or `.npy`.
+///
+/// Its content tells which.
 package struct FeatureFile {
-  /// [frames, width]
+  /// The features, [frames, width].
   package private(set) var array: NDArray
-  /// What of it was read in another way than its maker may think, as a clause; nil if nothing was.
+  /// A clause about what was read in another way than its maker may expect; nil if nothing was.
   package private(set) var note: String?
 
   /// Reads the file.
   ///
-  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width. So
-  /// is [1, frames, width], a batch of one video. [width] is one frame. An archive's only array may
-  /// have any name.
+  /// The shapes [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, count as
+  /// [frames, width]. So does [1, frames, width], a batch of one video. [width] is one frame. An
+  /// archive's only array may have any name.
   /// - Throws: `DataError` naming the file.
   package init(path: String) throws {
     let read: NDArray
@@ -33,8 +34,9 @@ package struct FeatureFile {
     if read.shape.count == 1 { note = "\(path) is one row of \(read.shape[0]) numbers, taken for one frame" }
   }
 
-  /// The frames and the numbers per frame that the file's head tells.
-  /// - Throws: `DataError` where there is no such head, or the file would be refused by its size.
+  /// Reads the number of frames and of features per frame from the file's header.
+  /// - Returns: nil if the file is too large to be read, or its array is not frames × width.
+  /// - Throws: `DataError` if there is no such header.
   package static func shape(path: String) throws -> (rows: Int, width: Int)? {
     let isArray = try Self.isArray(path)
     guard try !isArray || PlainFile.size(path) <= ZipReader.defaultLimit else { return nil }
@@ -44,8 +46,7 @@ package struct FeatureFile {
     return matrixShape(shape).map { ($0[0], $0[1]) }
   }
 
-  /// Bytes of its array when it is read, as the file's size or the archive's directory says; 0
-  /// where neither does.
+  /// Returns the bytes of the array in memory, by the file's size or the archive's directory, or 0.
   static func byteCount(path: String) -> Int {
     guard let isArray = try? isArray(path) else { return 0 }
     return (isArray ? try? PlainFile.size(path) : try? NPZ.byteCount(path: path, preferring: "features")) ?? 0

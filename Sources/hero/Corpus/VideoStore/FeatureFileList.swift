@@ -4,17 +4,16 @@ import Foundation
 /// A video and the files of its features.
 struct FeatureFiles: Equatable, Sendable {
   var name: String
-  /// A file for each part of the features, in their order; nil where the listing says that there is
-  /// none.
+  /// A file for each part of the features, in their order; nil where the list has none.
   var files: [String?]
-  /// The frames the listing promises, if it does.
+  /// The number of frames in the list; nil if it has none.
   var frames: Int?
 }
 
-/// Lists the videos of a source of feature files.
+/// The list of the videos in a source of feature files.
 struct FeatureFileList {
   private let source: VideoStoreOptions.Source
-  /// What the features are made of, in their order in a frame.
+  /// The parts of the features, in their order in a frame.
   private let parts: [String]
 
   init(_ source: VideoStoreOptions.Source, parts: [String]) {
@@ -25,8 +24,7 @@ struct FeatureFileList {
   /// The folders of the parts, as messages name them.
   private var folders: String { parts.map { "\($0)_features/" }.joined(separator: " and ") }
 
-  /// The videos, each once; videos without a readable file; a line for every file that was left
-  /// out.
+  /// The videos, each once; the videos without a readable file; and a line for every skipped file.
   typealias Listing = (videos: [FeatureFiles], lost: [FeatureFiles], notes: [String])
 
   func videos() throws -> Listing {
@@ -52,7 +50,7 @@ struct FeatureFileList {
     var notes = found.flatMap(\.notes)
     let videos: [FeatureFiles] = names.sorted().map { name in
       let own = found.map { $0.files[name] ?? [] }
-      // The same sub-folder in all parts comes first; features may also lie in other ones.
+      // Prefer a subfolder that all parts have; features may also lie in different ones.
       let shared = own[0].first { first in own.allSatisfy { $0.contains { $0.folder == first.folder } } }
       let taken = own.map { files in files.first { $0.folder == shared?.folder } ?? files.first }
       for (files, one) in zip(own, taken) {
@@ -63,8 +61,7 @@ struct FeatureFileList {
       }
       return FeatureFiles(name: name.text, files: taken.map { $0?.path })
     }
-    // What is there of a video whose file was not taken is listed as unreadable, unless another
-    // file of it was.
+    // A video with a skipped file is listed as unreadable, unless another file of it was taken.
     let lost = found.reduce(into: Set<Name>()) { $0.formUnion($1.lost) }.subtracting(names)
     notes += Self.unlikeNames(videos, parts, in: folder)
     if let note = Normalization.note(among: names.union(lost).sorted().map(\.text), in: folder) {
@@ -75,8 +72,11 @@ struct FeatureFileList {
     )
   }
 
-  /// Lines about the first two videos whose names differ in a video file's ending or in case only:
-  /// of which the parts have different names, and of which both have all parts.
+  /// Returns lines about the first two videos whose names differ only in case or in a video file's
+  /// extension.
+  ///
+  /// One line is about two names with different parts, the other about two names that both have all
+  /// parts.
   private static func unlikeNames(
     _ videos: [FeatureFiles], _ parts: [String], in folder: String
   ) -> [String] {
@@ -97,7 +97,7 @@ struct FeatureFileList {
     return [split, double].compactMap { $0 }
   }
 
-  /// The folder of a part's files.
+  /// Returns the folder of a part's files.
   private func root(of part: String, in folder: String) throws -> String {
     let names = FeatureVersion.folders(of: part)
     if let name = names.first(where: { FileManager.default.isFolder("\(folder)/\($0)") }) {
@@ -167,11 +167,14 @@ struct FeatureFileList {
     return (resolved, lost, notes)
   }
 
-  /// A path of an entry; empty where there is none.
+  /// Returns the path in an entry, or "" for `None`; nil for a value of another type.
   private static func path(_ value: PickleValue) -> String? { value == .none ? "" : value.string }
 
-  /// The folder that relative paths start from: the current one, as in the reference, else the info
-  /// file's own or the nearest one around it, whichever has one of the files.
+  /// Returns the folder that relative paths start from: the first candidate that has one of the
+  /// files.
+  ///
+  /// The candidates are the current folder, as in the reference, then the info file's own and those
+  /// around it.
   private func root(of videos: [FeatureFiles], listedIn path: String) throws -> String {
     let samples = videos.lazy.flatMap(\.files).compactMap { $0 }
       .filter { !$0.hasPrefix("/") }.prefix(64)

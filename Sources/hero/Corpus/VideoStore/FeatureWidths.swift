@@ -1,16 +1,16 @@
 import Formats
 
-/// The width that most videos' files of each part have: what decides which video is the odd one.
+/// The width of most videos' files of each part, which decides which video is the odd one.
 struct FeatureWidths {
-  /// Numbers per frame of each part, nil where no file of it can be read.
+  /// The number of features per frame of each part; nil where none of its files can be read.
   let majority: [Int?]
-  /// Parts of which every file has as many rows, and hardly two as many columns, with those rows.
+  /// The parts whose files mostly differ in columns, but all have the same number of rows.
   let exchanged: [(part: String, rows: Int)]
 
-  /// Videos looked at, evenly spread over all.
+  /// The fewest videos to look at, spread evenly over all.
   private static let sample = 512
 
-  /// Reads the shapes in the heads of files. Of widths as frequent as each other the first counts.
+  /// Reads the shapes in the headers of files; of equally frequent widths the first counts.
   init(_ videos: [FeatureFiles], parts: [String], threads: Int) {
     let step = max(1, videos.count / Self.sample)
     let chosen = stride(from: 0, to: videos.count, by: step).map { videos[$0] }

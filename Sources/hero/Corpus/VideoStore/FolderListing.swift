@@ -1,25 +1,26 @@
 import Formats
 import Foundation
 
-/// The feature files under one part's folder, by the name of their video. Reports everything else
+/// The feature files in one part's folder by the name of their video, and notes about all else
 /// there.
 struct FolderListing {
   struct File {
-    /// The sub-folder that it lies in, from the part's folder.
+    /// The subfolder that holds the file, from the part's folder.
     var folder: String
     var path: String
   }
 
-  /// Endings of feature files, in any case; the first is taken where a folder has a video in both.
+  /// The extensions of feature files, in any case; the first wins if a folder has a video with
+  /// both.
   private static let endings = ["npz", "npy"]
-  /// Links are followed to a depth that no loop outlasts.
+  /// The depth to which folders are read, so that no loop of links goes on forever.
   private static let deepest = 8
 
   /// The files of each video, in the order of their folders.
   private(set) var files: [Name: [File]] = [:]
-  /// The names, without their ending, of files that were left out.
+  /// The names, without their extension, of files that were skipped.
   private(set) var lost: Set<Name> = []
-  /// A line for each of them.
+  /// A line for each of them, and for everything else that was not read.
   private(set) var notes: [String] = []
 
   /// - Throws: `DataError` if a folder cannot be listed.
@@ -71,13 +72,13 @@ struct FolderListing {
     }
   }
 
-  /// Whether a folder is the one that it lies in, or one above that.
+  /// Returns whether a folder is the one that holds it, or one above that.
   private static func isLoop(_ path: String, in parent: String) -> Bool {
     guard let outer = real(path), let inner = real(parent) else { return false }
     return inner.starts(with: outer)
   }
 
-  /// The bytes of a folder's path without links, with a slash at the end.
+  /// Returns the bytes of a folder's path without links, with a slash at the end.
   private static func real(_ path: String) -> [UInt8]? {
     guard let found = realpath(path, nil) else { return nil }
     defer { free(found) }

@@ -1,27 +1,27 @@
 import Formats
 import Foundation
 
-/// Makes the feature store that training and evaluation read, as the reference's
-/// `collect_video_feature_paths.py` and `convert_videodb.py` do together: what `hero
-/// convert-videodb` runs.
+/// A builder of the feature store that training and evaluation read: what `hero convert-videodb`
+/// runs.
 ///
-/// Several threads, of several processes if there are, read feature files; one writes them in
-/// order. Memory holds a few videos and everybody's names. Files that cannot be read are named,
-/// listed in `corrupted.json` and left out. The store appears under its name only when it is whole,
-/// and nothing that exists is overwritten.
+/// It does the work of the reference's `collect_video_feature_paths.py` and `convert_videodb.py`.
+/// Several threads, of one or more processes, read feature files; one writes them in order. Memory
+/// holds a few videos and all names. Unreadable files are named, listed in `corrupted.json` and
+/// skipped. The store appears under its name only when it is complete. An existing `corrupted.json`
+/// gains names; nothing else that exists is overwritten.
 public struct VideoStoreBuilder: Sendable {
-  /// What the store is made of, and where.
+  /// The options: what the store is made of, and where.
   public var options: VideoStoreOptions
 
-  /// Looks at no file; making the store does.
+  /// Takes the options; opens no file.
   public init(_ options: VideoStoreOptions) {
     self.options = options
   }
 
-  /// Makes the store, which is the same however many make it.
+  /// Makes the store, which does not depend on the number of processes and threads.
   ///
   /// - Parameters:
-  ///   - ranks: the processes that make it together, of which the first writes and reports.
+  ///   - ranks: the processes that make it together; the first writes and reports.
   ///   - onSkip: called with one line for every video that cannot be read.
   ///   - onNote: called with one line for whatever was guessed or passed over; `onSkip` if nil.
   ///   - progress: called after every video; what it throws ends the run, which then leaves no
@@ -74,27 +74,27 @@ public struct VideoStoreBuilder: Sendable {
   }
 }
 
-/// How far a run is, in videos.
+/// The progress of a run, in videos.
 public struct VideoStoreProgress: Equatable, Sendable {
-  /// Videos read or given up.
+  /// The number of videos read or given up.
   public var done: Int
-  /// Videos listed.
+  /// The number of videos listed.
   public var total: Int
 }
 
-/// What came of a run.
+/// The result of a run.
 public struct VideoStoreReport: Equatable, Sendable, CustomStringConvertible {
   /// The folder of the store.
   public internal(set) var path: String
-  /// Entries of the store: videos, or their pieces.
+  /// The number of entries in the store: videos, or their pieces.
   public internal(set) var entries = 0
-  /// Frames in all of them.
+  /// The number of frames in all entries.
   public internal(set) var frames = 0
-  /// Numbers per frame.
+  /// The number of features per frame.
   public internal(set) var width = 0
   /// The videos that could not be read.
   public internal(set) var corrupted: [String] = []
-  /// What the user should know besides.
+  /// Further notes for the user, a line each.
   public internal(set) var notes: [String] = []
 
   /// The counts and the notes, a line each.

@@ -1,9 +1,9 @@
 import Formats
 import Foundation
 
-/// What a feature store is made of, and where.
+/// The options for making a feature store.
 public struct VideoStoreOptions: Sendable {
-  /// Where the feature files are listed.
+  /// The place where the feature files are listed.
   public enum Source: Sendable {
     /// A folder with `<part>_features/…/<vid>.npz` for every part of the features.
     case folder(String)
@@ -25,17 +25,18 @@ public struct VideoStoreOptions: Sendable {
   public var dataset: String
   /// The parts of a frame's features, in their order.
   public var features = ["resnet", "slowfast"]
-  /// Seconds per frame, which the store's name tells.
+  /// The number of seconds per frame, which the store's name holds.
   public var frameLength = 1.5
-  /// What the features are, which the store's name tells; nil for the names of the parts.
+  /// The version of the features, which the store's name holds; nil for the names of the parts.
   public var featVersion: String?
   /// Whether values are compressed `.npz` archives instead of MessagePack.
   public var compress = false
-  /// How MessagePack values are compressed; the reference reads `none` only.
+  /// The compression of MessagePack values; the reference reads `none` only.
   public var compression = Compression.none
-  /// Seconds of the pieces `<vid>.<k>` into which videos are cut; not cut if 0 or negative.
+  /// The length in seconds of the pieces `<vid>.<k>` into which videos are cut; not positive for
+  /// none.
   public var clipInterval = 0.0
-  /// Threads that read and encode.
+  /// The number of threads that read and encode.
   public var threadCount = ProcessInfo.processInfo.activeProcessorCount
 
   /// - Parameters:
@@ -53,15 +54,16 @@ public struct VideoStoreOptions: Sendable {
     return dataset.isEmpty ? output : "\(output)/\(dataset)"
   }
 
-  /// The store's folder: `{feat_version}_{frame_length}`, the number as Python prints a float, and
-  /// `_compressed`.
+  /// The store's folder: `{feat_version}_{frame_length}`, then `_compressed` if the values are.
+  ///
+  /// The number is written as Python prints a float.
   public var storePath: String {
     "\(datasetPath)/\(version)_\(PythonNumber.repr(frameLength))\(compress ? "_compressed" : "")"
   }
 
   private var version: String { featVersion ?? features.joined(separator: "_") }
 
-  /// Frames in a piece; nil if videos are not cut.
+  /// The number of frames in a piece; nil if videos are not cut.
   var clipFrames: Int? {
     clipInterval > 0 ? Int(min(clipInterval / frameLength, 1e9)) : nil
   }

@@ -1,19 +1,19 @@
 import Formats
 import Foundation
 
-/// The store being written and the files beside it.
+/// The store that is being written, and the files beside it.
 final class VideoStoreOutput {
   private let folder: OutputFolder
   private let store: LMDBWriter
-  /// Written beside the store under its name only when the store is whole; nil where one is there
+  /// The file of frame counts, which appears only with the complete store; nil if there is one
   /// already.
   private let counts: JSONObjectFile?
-  /// What an `id2nframe.json` of another store of the same videos says.
+  /// The frame counts in an existing `id2nframe.json`, which another store of the same videos has.
   private let existingCounts: [Name: Int]
   private let countsPath: String
   private let corruptedPath: String
   private var report: VideoStoreReport
-  /// What LMDB takes as a key.
+  /// The most bytes of a key in LMDB.
   private static let longestKey = 511
 
   private let parts: [String]
@@ -23,7 +23,7 @@ final class VideoStoreOutput {
   init(folder: OutputFolder, datasetFolder: String, parts: [String], widths: FeatureWidths) throws {
     self.folder = folder
     (self.parts, self.widths) = (parts, widths)
-    // A file that is there already is the one that readers will take.
+    // Readers take a file that exists already.
     countsPath =
       FrameCountFile.names(store: folder.path).map { "\(datasetFolder)/\($0)" }
       .first { FileManager.default.fileExists(atPath: $0) } ?? "\(datasetFolder)/\(FrameCountFile.plain)"
@@ -41,8 +41,9 @@ final class VideoStoreOutput {
   }
 
   /// Adds a video's entries.
-  /// - Throws: `UnreadableVideo` if it is not as wide as those before; `DataError` if it cannot be
-  ///   written, or an `id2nframe.json` that is there already says something else.
+  /// - Throws: `UnreadableVideo` if its width differs from that of the others, or its name is no
+  ///   key. `DataError` if it cannot be written, or if an existing `id2nframe.json` has another
+  ///   count.
   func put(_ video: FeatureEncoder.Encoded, video name: String) throws {
     for (part, (width, most)) in zip(parts, zip(video.widths, widths.majority)) {
       guard let most, width != most else { continue }
@@ -73,13 +74,13 @@ final class VideoStoreOutput {
     }
   }
 
-  /// Notes a video that is left out.
+  /// Records a video that is skipped.
   func skip(_ name: String, because reason: String? = nil) {
     firstProblem = firstProblem ?? reason
     report.corrupted.append(name)
   }
 
-  /// Makes everything appear under its name, the store last.
+  /// Moves everything to its final name, the store last.
   func finish(source: String) throws -> VideoStoreReport {
     guard report.entries > 0 else {
       throw DataError(
@@ -100,7 +101,8 @@ final class VideoStoreOutput {
     return report
   }
 
-  /// Adds the names to those of another store of the same dataset, if there are any.
+  /// Adds the skipped videos to `corrupted.json`, which may hold those of another store of the
+  /// dataset.
   private func writeCorrupted() throws {
     guard !report.corrupted.isEmpty else { return }
     var names: [JSON] = []

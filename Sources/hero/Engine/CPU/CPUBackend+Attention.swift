@@ -9,7 +9,7 @@ extension CPUBackend {
     var firstRow: Int
   }
 
-  /// Heads of sequences, with the place of their probabilities and of their dropout rows.
+  /// Returns the heads of all sequences, with the offsets of their probabilities and dropout rows.
   private func items(_ input: AttentionInput) -> [AttentionItem] {
     var items: [AttentionItem] = []
     items.reserveCapacity(input.heads * input.querySegments.count)
@@ -32,10 +32,9 @@ extension CPUBackend {
     return hero_attention_scratch(queries, keys, input.head) + 16
   }
 
-  /// Calls `body` for every head of every sequence, with its rows of queries and of keys, and
-  /// scratch.
+  /// Calls `body` for every head of every sequence, with its query rows, its key rows and scratch.
   ///
-  /// Items come in runs, so that threads meet rarely. Of few items each thread has as many.
+  /// Threads take items in runs, so that they rarely contend; few items are divided equally.
   func forEachHead(
     of input: AttentionInput,
     _ body: (AttentionItem, Range<Int>, Range<Int>, UnsafePointer<hero_dropout>?, UnsafeMutablePointer<Float>)
@@ -48,7 +47,7 @@ extension CPUBackend {
     let storage = scratch(parts: lanes, each: each)
     let room = storage.pointer
     input.dropout.withKernelForm { drop in
-      // Lane l takes runs l, l + lanes, …: each has scratch of its own.
+      // Lane l takes runs l, l + lanes, … and has scratch of its own.
       pool.run(min(lanes, max(1, runs))) { lane in
         for number in stride(from: lane, to: runs, by: lanes) {
           for item in items[number * run..<min(items.count, (number + 1) * run)] {

@@ -3,32 +3,32 @@ import Synchronization
 
 /// Products of rows with weights in int8, with sums in int32.
 ///
-/// Each row of either factor has a scale of its own, its largest magnitude / 127. Rows are rounded
-/// with every product, weights once: they are kept until they change. Sums of whole numbers are
+/// Each row of either factor has a scale of its own, its largest magnitude / 127. Every product
+/// rounds its rows; weights are rounded once and kept until they change. Sums of whole numbers are
 /// exact, so neither threads nor kernels change a bit of them.
 extension CPUBackend {
-  /// Rows that are rounded and multiplied together, and stay in a core's second cache.
+  /// The number of rows rounded and multiplied together, which stay in a core's L2 cache.
   private static var blockRows: Int { 128 }
-  /// The longest rows whose sums of products of bytes are below 2³¹.
+  /// The longest rows whose sums of products of bytes stay below 2³¹.
   private static var longestRow: Int { 1 << 16 }
-  /// The few columns of a prediction are compared with one another, and take no time.
+  /// The fewest columns in int8; a prediction's few are compared with one another and take no time.
   private static var fewestColumns: Int { 8 }
 
-  /// Whether rows are multiplied with it in int8: in that precision, with weights of layers.
+  /// Returns whether products with this weight are in int8: those of layers in that precision.
   func quantises(_ weight: Tensor) -> Bool {
     precision == .int8 && weight.storage.onHost.packings != nil && weight.rows >= Self.fewestColumns
       && weight.columns <= Self.longestRow
   }
 
-  /// out = activation(x·weightᵀ + bias).
+  /// Computes out = activation(x·weightᵀ + bias).
   func int8Product(_ x: Tensor, _ weight: Tensor, _ result: ProductResult) {
     let (m, n, k) = (x.rows, weight.rows, x.columns)
     guard m > 0, n > 0 else { return }
     operations += 2 * m * n * k
     let columns = keptInt8(of: weight)
     let quads = (k + 3) / 4
-    // Items of work: blocks of rows by parts of the columns, enough of them to keep all threads
-    // busy to the end.
+    // Items of work are blocks of rows by parts of the columns, enough to keep all threads busy to
+    // the end.
     let rowBlocks = (m + Self.blockRows - 1) / Self.blockRows
     let isSmall = m * n * k < 1 << 18
     let wanted = isSmall ? 1 : max(1, 4 * pool.threads / rowBlocks)
@@ -73,7 +73,7 @@ extension CPUBackend {
     withExtendedLifetime((storage, columns.storage)) {}
   }
 
-  /// Weights in int8 as the kernels read them, kept until they change.
+  /// Returns a weight in int8 as the kernels read it, kept until it changes.
   private func keptInt8(of weight: Tensor) -> Int8Columns {
     guard let packings = weight.storage.onHost.packings else { preconditionFailure("not a weight") }
     let (n, k) = (weight.rows, weight.columns)
@@ -93,14 +93,14 @@ extension CPUBackend {
   }
 }
 
-/// Weights in int8, packed: the words, a scale for every column, and what its sums start with.
+/// A packed weight in int8: its words, and for each column a scale and the start of its sums.
 private struct Int8Columns {
   let storage: HostStorage
   let words: UnsafeMutablePointer<UInt32>
   let scales: UnsafeMutablePointer<Float>
   let starts: UnsafeMutablePointer<Int32>
 
-  /// In words of four bytes.
+  /// Returns the size in words of four bytes.
   static func size(columns: Int, inner: Int) -> Int { (columns + 15) / 16 * 16 * ((inner + 3) / 4 + 2) }
 
   init(_ storage: HostStorage, columns: Int, inner: Int) {

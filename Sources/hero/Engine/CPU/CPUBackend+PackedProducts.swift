@@ -1,14 +1,14 @@
 import CKernels
 import Synchronization
 
-/// What words of a packed factor are.
+/// The content of a word of a packed factor.
 enum PackedForm {
-  /// Pairs of bfloat16.
+  /// A pair of bfloat16 numbers.
   case bf16
-  /// Single numbers of float32.
+  /// A single float32 number.
   case floats
 
-  /// Words that take so many of the inner dimension.
+  /// Returns the number of words for a stretch of the inner dimension.
   func words(_ inner: Int) -> Int {
     switch self {
     case .bf16: (inner + 1) / 2
@@ -17,16 +17,16 @@ enum PackedForm {
   }
 }
 
-/// A factor of a product that packs them. In bf16 its values are of either type, and are rounded
-/// when they are packed.
+/// A factor of a product, before packing; in bf16 its values are of either type, and packing rounds
+/// them.
 struct PackedFactor {
   let tensor: Tensor
-  /// Whether the rows (of the left) or the columns (of the right) lie along a row of the tensor, so
-  /// that the inner dimension goes from row to row.
+  /// Whether the rows of a left factor, or the columns of a right one, lie along a row of the
+  /// tensor, so that the inner dimension goes from row to row.
   let isAcross: Bool
 
-  /// The items and the stretch of the inner dimension, in groups of sixteen items, `stride` words
-  /// apart.
+  /// Packs rows or columns and a stretch of the inner dimension, in groups of sixteen, `stride`
+  /// words apart.
   func pack(
     _ items: Range<Int>, _ inner: Range<Int>, to words: UnsafeMutablePointer<UInt32>, stride: Int,
     isLeft: Bool, _ form: PackedForm, by kernels: hero_kernels
@@ -48,7 +48,7 @@ struct PackedFactor {
   }
 }
 
-/// A right factor, packed: group g, word w at `words + g·stride + (w − firstWord)·16`.
+/// A packed right factor: word w of group g is at `words + g·stride + (w − firstWord)·16`.
 private struct PackedColumns {
   let words: UnsafeMutablePointer<UInt32>
   let stride: Int
@@ -56,20 +56,21 @@ private struct PackedColumns {
   let firstColumn: Int
 }
 
-/// How a product is shared out: blocks of rows by parts of the columns.
+/// The division of a product among threads: blocks of rows by parts of the columns.
 ///
-/// As many full blocks as every thread has equally many of take all columns at once. The rest is
-/// divided finer, so that no thread waits for a block of another's.
+/// Full blocks that divide evenly among the threads take the widest parts. The rest is divided
+/// finer, so that no thread waits for another's block.
 struct BlockDivision {
   let threads: Int
   let blockRows: Int
   private let rows, columns: Int
-  /// Full blocks that are shared equally, and the parts of each.
+  /// The number of full blocks shared equally, the columns of their parts, the parts of each.
   private let whole, wholeWidth, wholeParts: Int
-  /// The other blocks.
+  /// The same for the other blocks.
   private let rest, restWidth, restParts: Int
 
-  /// - Parameter mostColumns: of a part; a multiple of 16, as all but a block's last part have.
+  /// - Parameter mostColumns: the most columns of a part, a multiple of 16, as is the width of
+  ///   every part but a block's last.
   init(rows: Int, columns: Int, blockRows: Int, mostColumns: Int, threads: Int) {
     (self.rows, self.columns, self.blockRows, self.threads) = (rows, columns, blockRows, threads)
     whole = rows / blockRows / threads * threads
@@ -77,19 +78,19 @@ struct BlockDivision {
     wholeWidth = min(columns, mostColumns)
     wholeParts = (columns + wholeWidth - 1) / wholeWidth
     let wanted = threads == 1 ? 1 : max(1, 4 * threads / max(1, rest))
-    // A thread packs a sole block once, and two of them in turn.
+    // A thread packs a single block once, but repacks when it takes several in turn.
     let least = rest > 1 ? 192 : 48
     restWidth = min(max(least, (columns / wanted + 15) / 16 * 16), wholeWidth)
     restParts = (columns + restWidth - 1) / restWidth
   }
 
-  /// Columns of the widest part.
+  /// The number of columns of the widest part.
   var width: Int { whole > 0 ? wholeWidth : restWidth }
   var items: Int { whole * wholeParts + rest * restParts }
 
   subscript(item: Int) -> (rows: Range<Int>, columns: Range<Int>) {
     let later = item - whole * wholeParts
-    // Of the rest all blocks of a part come one after the other: they read the same columns.
+    // In the rest, the blocks of a part follow one another, since they read the same columns.
     let (block, part, width) =
       later < 0
       ? (item / wholeParts, item % wholeParts, wholeWidth) : (whole + later % rest, later / rest, restWidth)
@@ -101,34 +102,33 @@ struct BlockDivision {
 
 /// Products in bfloat16 with sums in float32, and those in float32 that are not OpenBLAS's.
 ///
-/// The right factor is packed once, a block of columns at a time, for all threads; then blocks of
-/// the left factor's rows are packed and multiplied by whichever thread is free. What an element's
-/// sum is made of, and in what order, depends on the shape alone. Weights stay float32. To round
-/// them while they are packed costs a hundredth of a product of a training batch's rows; outside
-/// training they are kept packed.
+/// The threads pack the right factor once, a block of columns at a time. Then whichever thread is
+/// free packs and multiplies a block of the left factor's rows. The terms of an element's sum and
+/// their order depend on the shape alone. Weights stay float32. Rounding them during packing costs
+/// a hundredth of a product of a training batch's rows; outside training they are kept packed.
 extension CPUBackend {
-  /// Rows of a block of the left factor, which stays in a core's second cache with its stretch of
-  /// the inner dimension.
+  /// The number of rows in a block of the left factor, which stays in a core's L2 cache with its
+  /// stretch of the inner dimension.
   private static var blockRows: Int { 64 }
-  /// Rows that make one block where there are no more, such as a text's.
+  /// The most rows of a product, such as a text's, that make a single block.
   private static var soleBlockRows: Int { 96 }
-  /// Columns of a block of the right factor.
+  /// The number of columns in a block of the right factor.
   private static var blockColumns: Int { 3072 }
-  /// Columns of an item of work where sums are kept between stretches.
+  /// The most columns of an item of work whose sums are kept between stretches.
   private static var itemColumns: Int { 768 }
 
-  /// Whether products of rows with this weight are ours in float32: outside training, where it may
-  /// stay packed, and on processors with the kernels.
+  /// Returns whether hero's own kernels multiply by this weight in float32: outside training, where
+  /// it may stay packed, and on processors with the kernels.
   func packsFloats(_ weight: Tensor) -> Bool {
     precision == .fp32 && kernels.float_product != nil && weight.storage.onHost.packings != nil
       && weight.rows >= Self.fewestFloatColumns
   }
 
-  /// A group of packed columns, which fewer would not fill.
+  /// The columns of a packed group, which fewer would not fill.
   private static var fewestFloatColumns: Int { 16 }
 
-  /// out = activation(left·right + bias), or out += left·right. left: [m, k], right: [k, n].
-  /// - Parameter keepsRight: whether the right factor, a weight, stays packed till it changes.
+  /// Computes out = activation(left·right + bias), or out += left·right; [m, k]·[k, n].
+  /// - Parameter keepsRight: whether the right factor, a weight, stays packed until it changes.
   func packedProduct(
     _ left: PackedFactor, _ right: PackedFactor, m: Int, n: Int, k: Int, as form: PackedForm = .bf16,
     keepsRight: Bool = false, _ result: ProductResult
@@ -166,7 +166,7 @@ extension CPUBackend {
     withExtendedLifetime((sums, kept)) {}
   }
 
-  /// Parts of equal length that begin at even places; one where `whole` reaches.
+  /// Returns parts of equal length that begin at even places; a range up to `whole` stays one part.
   private static func stretches(_ range: Range<Int>, upTo most: Int, whole: Int) -> [Range<Int>] {
     if range.count <= whole { return [range] }
     let count = (range.count + most - 1) / most
@@ -180,7 +180,7 @@ extension CPUBackend {
     _ right: PackedFactor, _ columns: Range<Int>, _ inner: Range<Int>, _ form: PackedForm,
     to packed: PackedColumns
   ) {
-    // Of neighbours in memory, as many as make whole lines, and a part for every thread.
+    // A part for every thread, with enough neighbouring columns for whole cache lines.
     let each = max(32, min(128, (columns.count / pool.threads + 15) / 16 * 16))
     let parts = (columns.count + each - 1) / each
     func pack(_ part: Int) {
@@ -197,7 +197,7 @@ extension CPUBackend {
     }
   }
 
-  /// The products of all rows with a block of columns over a stretch of the inner dimension.
+  /// Multiplies all rows by a block of columns over a stretch of the inner dimension.
   private func multiply(
     _ left: PackedFactor, _ right: PackedColumns, _ form: PackedForm, rows m: Int, columns: Range<Int>,
     inner: Range<Int>, _ result: ProductResult,
@@ -218,7 +218,7 @@ extension CPUBackend {
     let storage = scratch(parts: lanes, each: max(16, each))
     let next = Atomic<Int>(0)
     pool.run(lanes) { (lane: Int) -> Void in
-      // Packed words, then sums.
+      // The packed words come first, then the sums.
       let room = storage.bytes + 4 * lane * each
       let words = room.bindMemory(to: UInt32.self, capacity: packedWords)
       let sums = (room + 4 * packedWords).bindMemory(to: Float.self, capacity: each - packedWords)
@@ -266,13 +266,15 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  /// Weights as they are packed, kept until they change, that have been multiplied with before. Of
-  /// a few rows most of the time goes by reading them; of a batch's a twentieth goes by packing.
+  /// Returns a packed weight, kept until it changes; nil for the first product with it.
+  ///
+  /// A product of few rows spends most of its time on reading the weight; one of a batch's rows
+  /// spends a twentieth on packing.
   private func keptPacking(of weight: Tensor, _ form: PackedForm) -> HostStorage? {
     guard let packings = weight.storage.onHost.packings else { return nil }
     let place = WeightPackings.Place(offset: weight.offset, rows: weight.rows, columns: weight.columns)
     if let known = packings.kept[place] { return known }
-    // The first time may be the only one, as in a step that ends with new weights.
+    // The first product may be the only one, as in a step that ends with new weights.
     guard packings.seen.remove(place) != nil else {
       packings.seen.insert(place)
       return nil
@@ -287,13 +289,13 @@ extension CPUBackend {
   }
 }
 
-/// Weights that are kept packed.
+/// The packed copies of a storage's weights.
 final class WeightPackings {
   struct Place: Hashable {
     let offset, rows, columns: Int
   }
 
-  /// Multiplied with once since they changed.
+  /// The weights multiplied by once since they changed.
   var seen: Set<Place> = []
   var kept: [Place: HostStorage] = [:]
 

@@ -1,11 +1,12 @@
 import CKernels
 import COpenBLAS
 
-/// Products of many pairs of queries and stretches of rows, where several queries have the same
-/// stretch.
+/// Products of many pairs of queries and stretches of rows, where several queries share a stretch.
 extension CPUBackend {
-  /// Pairs that share their rows of x, as one product: [queries of the group, columns] · [rows,
-  /// columns]ᵀ. What the pairs by themselves would read from memory, the group reads once.
+  /// Multiplies the pairs that share rows of x as one product: [queries of the group, columns] ·
+  /// [rows, columns]ᵀ.
+  ///
+  /// The group reads once from memory what its pairs would each read.
   func groupedDot(
     _ queries: Tensor, _ queryRows: Indices, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
   ) {
@@ -16,7 +17,7 @@ extension CPUBackend {
       (max(most.queries, group.count), max(most.rows, pairs[order[group.lowerBound]].count))
     }
     operations += 2 * places.rows * columns
-    // Rows of bfloat16 become floats a group at a time: x may be a whole corpus.
+    // bfloat16 rows become floats one group at a time, since x may be a whole corpus.
     let isBF16 = x.storage.type == .bfloat16
     let each = most.queries * (columns + most.rows) + (isBF16 ? most.rows * columns : 0)
     let lanes = min(pool.threads, max(1, groups.count))
@@ -26,7 +27,7 @@ extension CPUBackend {
     let queries = staged.reading(queries)
     let (room, q, to, numbers) = (storage.pointer, queries.pointer, out.pointer, queryRows.onHost)
     let starts = places.offsets
-    // Lane l takes groups l, l + lanes, …: each has scratch of its own.
+    // Lane l takes groups l, l + lanes, … and has scratch of its own.
     pool.run(lanes) { lane in
       let (packed, products) = (room + lane * each, room + lane * each + most.queries * columns)
       for number in stride(from: lane, to: groups.count, by: lanes) {
@@ -53,10 +54,12 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  /// Pairs in the order of their first rows, and which of them in a row have the same stretch.
-  /// Empty ones are left out.
+  /// Returns the pairs in the order of their first rows, and the groups of neighbours with the same
+  /// stretch.
+  ///
+  /// Empty pairs are skipped.
   private static func grouped(_ pairs: RowRanges, rows: Int) -> (order: [Int], groups: [Range<Int>]) {
-    // Sorted by counting: there are many pairs, and few places where they begin.
+    // A counting sort suits many pairs that begin at few places.
     var ends = [Int](repeating: 0, count: rows + 1)
     for range in pairs.ranges where !range.isEmpty { ends[range.lowerBound + 1] += 1 }
     for row in 0..<rows { ends[row + 1] += ends[row] }

@@ -1,16 +1,16 @@
 import CKernels
 import COpenBLAS
 
-/// What becomes of the sums of a product by our own kernels.
+/// The destination of the sums of hero's own products, and what follows the sums.
 struct ProductResult {
   let out: Tensor
   var accumulate = false
   var bias: Tensor?
   var activation = Activation.none
-  /// A GELU's argument.
+  /// The destination of a GELU's argument.
   var pre: Tensor?
 
-  /// The result from a row and a column on, as the kernels take it.
+  /// Returns the result from a row and a column on, as the kernels take it.
   func at(row: Int, column: Int) -> hero_product_result {
     let place = (row * out.columns + column) * out.storage.type.size
     var result = hero_product_result()
@@ -25,9 +25,9 @@ struct ProductResult {
 }
 
 extension CPUBackend {
-  /// C = op(A)·op(B) (+ C), divided over the threads along C's longer side.
+  /// Computes C = op(A)·op(B) (+ C), divided among the threads along C's longer side.
   ///
-  /// OpenBLAS packs the undivided operand once a thread; along the longer side that costs least.
+  /// OpenBLAS packs the undivided operand once per thread, which costs least along the longer side.
   func product(
     _ a: UnsafePointer<Float>, transposed ta: Bool, lda: Int, _ b: UnsafePointer<Float>, transposed tb: Bool,
     ldb: Int, m: Int, n: Int, k: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>, ldc: Int
@@ -52,11 +52,11 @@ extension CPUBackend {
     }
   }
 
-  /// Rows up to which a product is done without OpenBLAS (see `thin.h`), and in bf16 with weights
-  /// that are kept packed.
+  /// The most rows of a product without OpenBLAS (see `thin.h`), and in bf16 of one that keeps its
+  /// weight packed.
   static let thinRows = 32
 
-  /// out = x·weightᵀ for few rows of x.
+  /// Computes out = x·weightᵀ for few rows of x.
   func thinProduct(_ x: Tensor, _ weight: Tensor, into out: Tensor) {
     let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
     guard rows > 0 else { return }

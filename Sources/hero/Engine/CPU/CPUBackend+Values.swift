@@ -1,18 +1,18 @@
 import CKernels
 
-/// Values of either type: float32 or, in bf16, bfloat16.
+/// Operations on values of either type: float32 or, in bf16, bfloat16.
 extension CPUBackend {
-  /// The loops over values of a type.
+  /// Returns the loops over values of a type.
   func loops(_ type: ElementType) -> hero_value_loops {
     (type == .bfloat16 ? kernels.bf16 : kernels.floats).pointee
   }
 
-  /// Rows of `count` that one float32 sum is of.
+  /// Returns how many of `count` rows one float32 sum covers.
   static func summedRows(_ count: Int) -> Int {
     count > Int(HERO_SUMMED_ROWS) ? Int(HERO_SUMMED_STRETCH) : max(1, count)
   }
 
-  /// Rounds to bfloat16, or the other way.
+  /// Rounds to bfloat16 or widens to float32.
   func convert(_ x: Tensor, to y: Tensor) {
     precondition(x.count == y.count && x.storage.type != y.storage.type)
     if x.storage.type == .bfloat16 {
@@ -28,7 +28,7 @@ extension CPUBackend {
     }
   }
 
-  /// Changes elements of a bfloat16 tensor as floats, some at a time.
+  /// Changes the elements of a bfloat16 tensor as floats, some at a time.
   func changeWidened(
     _ y: Tensor, _ change: (UnsafeMutablePointer<Float>, _ range: Range<Int>) -> Void
   ) {
@@ -47,30 +47,31 @@ extension CPUBackend {
   }
 }
 
-/// The operands of one operation in one type: as they are where all are bfloat16, else in float32,
-/// those that are not being copied. An operation is written once for float32, and a second time
-/// only where it is worth it.
+/// The operands of one operation in one type: bfloat16 if all are, else float32, with the others
+/// copied.
+///
+/// So an operation is written once for float32, and for bfloat16 only where that is worth it.
 struct Staged {
-  /// What all operands have now.
+  /// The type that all operands have.
   let type: ElementType
   private let backend: CPUBackend
   private var results: [(wide: Tensor, result: Tensor)] = []
-  /// Copies whose addresses are in use till the end.
+  /// The copies whose addresses are in use until the end.
   private var held: [Tensor] = []
 
-  /// - Parameter tensors: all of the operands whose loops exist for both types.
+  /// - Parameter tensors: all operands whose loops exist for both types.
   init(_ backend: CPUBackend, either tensors: Tensor?...) {
     self.backend = backend
     type = tensors.allSatisfy { $0.map { $0.storage.type == .bfloat16 } ?? true } ? .bfloat16 : .float32
   }
 
-  /// For loops that work on float32 alone.
+  /// Stages operands for loops that work on float32 alone.
   init(_ backend: CPUBackend) {
     self.backend = backend
     type = .float32
   }
 
-  /// An operand that is read.
+  /// Returns an operand for reading.
   mutating func reading(_ x: Tensor) -> Tensor {
     if x.storage.type == type { return x }
     let wide = backend.makeTensor(rows: x.rows, columns: x.columns)
@@ -79,8 +80,8 @@ struct Staged {
     return wide
   }
 
-  /// One that is written; of one that is written twice both are the same.
-  /// - Parameter keeps: whether what is in it counts.
+  /// Returns an operand for writing; asked twice for one tensor, it returns the same copy.
+  /// - Parameter keeps: whether the operation needs the contents.
   mutating func writing(_ x: Tensor, keeps: Bool = false) -> Tensor {
     if x.storage.type == type { return x }
     if let known = results.first(where: { $0.result === x }) { return known.wide }
@@ -89,21 +90,21 @@ struct Staged {
     return wide
   }
 
-  /// A gradient.
+  /// Returns a gradient for writing.
   mutating func writing(_ target: GradientTarget) -> GradientTarget {
     GradientTarget(tensor: writing(target.tensor, keeps: target.accumulate), accumulate: target.accumulate)
   }
 
   mutating func writing(_ target: GradientTarget?) -> GradientTarget? { target.map { writing($0) } }
 
-  /// Puts the results where they belong; to be called when the operation is done.
+  /// Converts the copies back to the results, at the end of the operation.
   func finish() {
     for (wide, result) in results { backend.convert(wide, to: result) }
   }
 }
 
 extension Tensor {
-  /// The first element of values of either type.
+  /// The address of the first element, of either type.
   var values: UnsafeMutableRawPointer {
     precondition(storage.type == .float32 || storage.type == .bfloat16)
     return storage.onHost.bytes + offset * storage.type.size

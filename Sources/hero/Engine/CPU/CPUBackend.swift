@@ -5,27 +5,26 @@ import Foundation
 /// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of
 /// threads for both.
 ///
-/// Products in bf16 are our own too, and in fp32 those with weights outside training
-/// (`packedProduct`). In bf16 loops that much time goes into read and write bfloat16.
+/// hero's own kernels compute products in bf16 and, outside training, fp32 products with weights
+/// (`packedProduct`). In bf16, the loops that take much time read and write bfloat16.
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels
-  /// What products multiply in, and what results of layers are kept in.
+  /// The precision of products and of activations.
   public let precision: Precision
   private let host = HostMemory()
 
-  /// - Parameter threads: defaults to `HERO_NUM_THREADS`, `OMP_NUM_THREADS` or the cores this
+  /// - Parameter threads: defaults to `HERO_NUM_THREADS`, `OMP_NUM_THREADS` or the cores that this
   ///   process may use.
-  /// - Throws: `EngineError` where OpenBLAS is not installed, or `HERO_KERNELS` names kernels that
+  /// - Throws: `EngineError` if OpenBLAS is not installed, or `HERO_KERNELS` names kernels that
   ///   this processor cannot run.
   public convenience init(threads: Int? = nil) throws {
     try self.init(threads: threads ?? Self.defaultThreads, kernels: try Self.chosenKernels())
   }
 
-  /// Refuses settings of the environment that cannot be followed: some work on the processor opens
-  /// no backend and would follow others.
-  /// - Throws: `EngineError` where `HERO_KERNELS` names no kernels of this processor, or
-  ///   `HERO_NUM_THREADS` no number of threads.
+  /// Checks settings of the environment, also for work on the processor that opens no backend.
+  /// - Throws: `EngineError` if `HERO_KERNELS` names no kernels of this processor, or
+  ///   `HERO_NUM_THREADS` is no number of threads.
   public static func requireSettings() throws {
     _ = try chosenKernels()
     guard let text = ProcessInfo.processInfo.environment["HERO_NUM_THREADS"], !text.isEmpty else { return }
@@ -35,10 +34,10 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     }
   }
 
-  /// The most threads that a person may ask for.
+  /// The most threads that the user may ask for.
   package static let mostThreads = 1024
 
-  /// The kernels that `HERO_KERNELS` names, or the best.
+  /// Returns the kernels that `HERO_KERNELS` names, or the best.
   private static func chosenKernels() throws -> hero_kernels {
     let best = hero_kernels_best().pointee
     guard let name = ProcessInfo.processInfo.environment["HERO_KERNELS"], name != String(cString: best.name)
@@ -51,8 +50,9 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         + "name one of those, or none for the last")
   }
 
-  /// - Parameter precision: fp32, or bf16 and int8 where the processor multiplies in them.
-  /// - Throws: `EngineError` for another, saying what is missing, and for `HERO_KERNELS` as above.
+  /// - Parameter precision: fp32, or bf16 or int8 if the processor multiplies in it.
+  /// - Throws: `EngineError` for any other, saying what is missing, and for `HERO_KERNELS` as
+  ///   above.
   public convenience init(threads: Int? = nil, precision: Precision) throws {
     switch precision {
     case .fp32: break
@@ -74,7 +74,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     try self.init(threads: threads, emulating: precision)
   }
 
-  /// By whatever the processor has, if need be slowly.
+  /// Opens any precision but tf32 on any processor, if need be slowly.
   package convenience init(threads: Int? = nil, emulating precision: Precision) throws {
     try self.init(
       threads: threads ?? Self.defaultThreads, kernels: try Self.chosenKernels(), precision: precision)
@@ -85,7 +85,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// Whether int8 is faster here than bf16.
   static var multipliesInt8: Bool { hero_kernels_best().pointee.multiplies_int8 || emulates }
 
-  /// The tests let any processor compute in bf16 and int8, by `HERO_EMULATE_BF16=1`.
+  /// Whether any processor may compute in bf16 and int8, which tests set by `HERO_EMULATE_BF16=1`.
   private static var emulates: Bool { ProcessInfo.processInfo.environment["HERO_EMULATE_BF16"] == "1" }
 
   /// - Parameter precision: fp32, or bf16 and int8 by any kernels.
@@ -102,8 +102,9 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   deinit { pool.stop() }
 
-  /// OpenBLAS takes this much address space for each thread with its first product, and tries for
-  /// ever where it gets none.
+  /// Checks that OpenBLAS can get its address space, since it retries for ever without it.
+  ///
+  /// OpenBLAS takes 128 MB for each thread with its first product.
   private static func requireProductMemory(threads: Int) throws {
     let bytes = threads << 27
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
@@ -118,10 +119,10 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   package static var defaultThreads: Int { chosenThreads ?? ProcessInfo.processInfo.activeProcessorCount }
 
-  /// What the environment says (`HERO_NUM_THREADS`, `OMP_NUM_THREADS`).
+  /// The number of threads that the environment sets (`HERO_NUM_THREADS`, `OMP_NUM_THREADS`).
   public static var chosenThreads: Int? {
     for name in ["HERO_NUM_THREADS", "OMP_NUM_THREADS"] {
-      // OpenMP's may list several levels.
+      // `OMP_NUM_THREADS` may list several levels.
       if let text = ProcessInfo.processInfo.environment[name]?.split(separator: ",").first,
         let count = Int(text), count > 0
       {
@@ -131,56 +132,59 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     return nil
   }
 
-  /// Threads, products and vector loops, as in "CPU, 8 threads, OpenBLAS SkylakeX, avx512 loops".
+  /// The threads, products and vector loops, as in "CPU, 8 threads, OpenBLAS SkylakeX, avx512
+  /// loops".
   public var summary: String {
     let products =
       precision == .fp32 ? "OpenBLAS \(String(cString: hero_blas_core()))" : precision.rawValue
     return "CPU, \(pool.threads) threads, \(products), \(String(cString: kernels.name)) loops"
   }
 
-  /// Multiplications and additions of products so far.
+  /// The number of multiplications and additions in products so far.
   public internal(set) var operations = 0
 
   /// nil: ranks on CPUs exchange through MPI alone.
   public var link: (any DeviceLink)? { nil }
   /// No limit on the width of heads and norms.
   public var limits: BackendLimits { BackendLimits() }
-  /// 1: the words are in the host's memory anyway.
+  /// 1: what a step computes is in the host's memory anyway.
   public var stepsBetweenReads: Int { 1 }
   /// True: the backward pass of an attention reads the probabilities of its forward pass.
   public var keepsProbabilities: Bool { true }
-  /// False: an eighth of what an update remembers.
+  /// False: the GELUs would be an eighth of what an update keeps.
   public var keepsGELU: Bool { false }
   /// 2 million elements, 8 MB.
   public var gradientBlock: Int { 1 << 21 }
   /// A product that keeps every thread busy, for measuring the best rate.
   public var largeProduct: (rows: Int, columns: Int) { (2048 * pool.threads, 2048) }
 
-  /// Bytes that the pool of buffers holds, at most and at present.
+  /// The bytes in use in the pool of buffers, at most and now.
   public var memory: (peak: Int, now: Int) { host.use }
-  /// nil: it is the process's.
+  /// nil: tensors lie in the host's memory.
   public var peakDeviceMemory: Int? { nil }
 
-  /// Memory of the host, from the pool of buffers.
+  /// Allocates host memory from the pool of buffers.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     HostStorage(count: count, type: type, memory: host)
   }
 
-  /// The system's pages of zeros, which take memory only once they are written.
+  /// Allocates the system's pages of zeros, which take memory only once they are written.
   public func makeZeros(count: Int, type: ElementType) -> Storage {
     HostStorage(zeros: count, type: type)
   }
 
-  /// Weights that are multiplied with again and again outside training are kept packed besides,
-  /// until they change: at half of their bytes in bf16, a quarter in int8, as many in fp32.
+  /// Allocates weights; those used again and again outside training are also kept packed until they
+  /// change.
+  ///
+  /// The packed copy takes half of their bytes in bf16, a quarter in int8, as many in fp32.
   public func makeWeights(count: Int) -> Storage {
     HostStorage(count: count, memory: host, packings: WeightPackings())
   }
 
-  /// Scratch of `each` floats for every part of a divided loop.
+  /// Allocates scratch of `each` floats for every part of a divided loop.
   func scratch(parts: Int, each: Int) -> HostStorage { HostStorage(count: parts * each, memory: host) }
 
-  /// Copies, and rounds to bfloat16 where the tensor is so.
+  /// Copies elements, rounding them if the tensor is bfloat16.
   public func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
     tensor.storage.onHost.changes()
     var done = 0
@@ -197,7 +201,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     precondition(done == tensor.count)
   }
 
-  /// Copies, and widens to float32 where the tensor is bfloat16.
+  /// Copies elements, widening them to float32 if the tensor is bfloat16.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == tensor.count)
     guard let base = values.baseAddress else { return }
@@ -220,7 +224,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     values.baseAddress?.update(from: indices.pointer, count: values.count)
   }
 
-  /// The float64 elements of the tensors, end to end. Nothing has to be waited for.
+  /// Returns the float64 elements of the tensors, end to end, without waiting.
   public func reading(_ tensors: [Tensor]) -> any Reading {
     Sums(
       elements: tensors.flatMap { tensor in UnsafeBufferPointer(start: tensor.sums, count: tensor.count) })
@@ -232,7 +236,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     func numbers() -> [Double] { elements }
   }
 
-  /// Every operation is done when its call returns.
+  /// Does nothing: every operation is done when its call returns.
   public func synchronize() {}
 
   /// Checks the operation's shapes and runs it on the calling thread and the pool.
@@ -243,21 +247,21 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 }
 
 extension Tensor {
-  /// The elements of a tensor of the CPU backend.
+  /// The float32 elements of a tensor of the CPU backend.
   var pointer: UnsafeMutablePointer<Float> {
     precondition(storage.type == .float32)
     return storage.onHost.pointer + offset
   }
 
-  /// The elements of a tensor of sums.
+  /// The float64 elements of a tensor of sums.
   var sums: UnsafeMutablePointer<Double> { storage.onHost.sums + offset }
 }
 
 extension Indices {
-  /// The row numbers, of the CPU backend.
+  /// The row numbers, in the CPU backend's memory.
   var pointer: UnsafeMutablePointer<Int32> { storage.onHost.rowNumbers + offset }
 
-  /// The same, for loops.
+  /// The row numbers as a buffer, for loops.
   var onHost: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(start: pointer, count: count) }
 }
 

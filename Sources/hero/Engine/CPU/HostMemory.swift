@@ -1,10 +1,10 @@
 import CKernels
 import Foundation
 
-/// Buffers of the host's memory.
+/// The pool of buffers in the host's memory.
 typealias HostMemory = BufferPool<HostAddress>
 
-/// The start of a buffer, whose memory has no type till a storage gives it one.
+/// The start of a buffer, whose memory has no type until a storage gives it one.
 struct HostAddress: MemoryAddress, @unchecked Sendable {
   let bytes: UnsafeMutableRawPointer
 
@@ -26,13 +26,15 @@ extension BufferPool<HostAddress> {
   }
 }
 
-/// Memory of the host: a buffer on loan from `HostMemory`, or pages of zeros. It goes back when the
-/// last tensor that looks at it is gone. It is raw: whoever reads or writes elements binds them.
+/// Memory of the host: a buffer on loan from `HostMemory`, or pages of zeros.
+///
+/// It goes back with the last tensor that uses it. It is raw: whoever reads or writes elements
+/// binds them.
 final class HostStorage: Storage {
   /// The elements, whatever their type.
   let bytes: UnsafeMutableRawPointer
   private let giveBack: () -> Void
-  /// What is kept of weights to multiply with; nil of anything else.
+  /// The packed copies of weights; nil for anything else.
   let packings: WeightPackings?
 
   init(count: Int, type: ElementType = .float32, memory: HostMemory, packings: WeightPackings? = nil) {
@@ -43,7 +45,7 @@ final class HostStorage: Storage {
     super.init(count: count, type: type)
   }
 
-  /// Zeros, which take memory where they are written: a page of them at a time.
+  /// Maps zeros, which take memory a page at a time, where they are written.
   init(zeros count: Int, type: ElementType) {
     let size = max(1, count * type.size)
     guard
@@ -57,25 +59,25 @@ final class HostStorage: Storage {
     super.init(count: count, type: type)
   }
 
-  /// The elements of a storage of float32.
+  /// The elements of a float32 storage.
   var pointer: UnsafeMutablePointer<Float> {
     precondition(type == .float32)
     return bytes.bindMemory(to: Float.self, capacity: count)
   }
 
-  /// The elements of a storage of sums.
+  /// The elements of a float64 storage, which holds sums.
   var sums: UnsafeMutablePointer<Double> {
     precondition(type == .float64)
     return bytes.bindMemory(to: Double.self, capacity: count)
   }
 
-  /// The elements of a storage of row numbers.
+  /// The elements of an int32 storage, which holds row numbers.
   var rowNumbers: UnsafeMutablePointer<Int32> {
     precondition(type == .int32)
     return bytes.bindMemory(to: Int32.self, capacity: count)
   }
 
-  /// Elements are about to change.
+  /// Forgets the packed copies, because elements are about to change.
   func changes() { packings?.forget() }
 
   deinit { giveBack() }

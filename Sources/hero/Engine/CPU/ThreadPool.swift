@@ -2,25 +2,25 @@ import CKernels
 import Foundation
 import Synchronization
 
-/// A fixed set of threads that share out one loop at a time.
+/// A fixed set of threads that share one loop at a time.
 ///
-/// The engine's only threads: OpenBLAS uses one, and the engine divides products, so the two never
-/// compete for cores. Between loops the workers spin for some microseconds (the next operation
-/// usually follows at once), then sleep.
+/// They are the engine's only threads: OpenBLAS uses one, and the engine divides products, so the
+/// two never compete for cores. Between loops the workers spin for some microseconds, since the
+/// next operation usually follows at once, and then sleep.
 package final class ThreadPool: @unchecked Sendable {
-  /// How many threads share a loop, the caller's included.
+  /// The number of threads that share a loop, including the caller.
   package let threads: Int
-  /// The loop's number in the upper half, the number of its free indices in the lower. One word, so
-  /// that a thread takes an index of the loop that it saw.
+  /// The loop's number in the upper half, the number of its free indices in the lower; one word
+  /// lets a thread take an index only of the loop that it saw.
   private let turn = Atomic<UInt64>(0)
-  /// Indices whose body has not returned.
+  /// The number of indices whose body has not returned.
   private let unfinished = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private let busy = Atomic<Bool>(false)
   private let lock = NSCondition()
-  /// Of the loop under way; read only by who has taken an index of it, for which the loop then
-  /// waits.
+  /// The body of the current loop; a thread reads it only after taking an index, which the loop
+  /// waits for.
   private var body: (Int) -> Void = { _ in }
 
   package init(threads: Int) {
@@ -33,7 +33,7 @@ package final class ThreadPool: @unchecked Sendable {
     }
   }
 
-  /// Lets the threads end, and with them the pool; loops still work, on the calling thread.
+  /// Ends the threads, and with them the pool; loops still work, on the calling thread.
   package func stop() {
     stopping.store(true, ordering: .sequentiallyConsistent)
     lock.lock()
@@ -44,8 +44,8 @@ package final class ThreadPool: @unchecked Sendable {
   /// Runs `body(0)` … `body(count - 1)`, each once, in any order, on whichever thread is free;
   /// returns when all have run.
   ///
-  /// A thread that is asleep or has no core is not waited for: the others take its share. A loop
-  /// that starts while another is under way (from its body) runs on the calling thread.
+  /// It does not wait for a thread that is asleep or has no core: the others take its share. A loop
+  /// that starts within another's body runs on the calling thread.
   package func run(_ count: Int, _ body: (Int) -> Void) {
     guard count > 1, threads > 1, !stopping.load(ordering: .relaxed),
       !busy.exchange(true, ordering: .acquiring)
@@ -69,7 +69,7 @@ package final class ThreadPool: @unchecked Sendable {
       var spins = 0
       while unfinished.load(ordering: .acquiring) > 0 {
         spins += 1
-        // With more threads than cores the one waited for may not be running at all.
+        // With more threads than cores, the thread that is waited for may not be running at all.
         if spins < 20_000 { hero_pause() } else { sched_yield() }
       }
       self.body = { _ in }
@@ -96,7 +96,7 @@ package final class ThreadPool: @unchecked Sendable {
     }
   }
 
-  /// A call of its own, so that nothing holds on to the body once an index is reported as done.
+  /// Calls the body in a frame of its own, so that nothing holds on to it once an index is done.
   @inline(never) private func perform(_ index: Int) { body(index) }
 
   private func work() {
@@ -131,7 +131,7 @@ package final class ThreadPool: @unchecked Sendable {
 }
 
 extension ThreadPool {
-  /// Divides `0 ..< count` into one range a thread, each at least `grain` long and a multiple of
+  /// Divides `0 ..< count` into one range per thread, each at least `grain` long and a multiple of
   /// `multiple`.
   func split(
     _ count: Int, grain: Int = 1, multiple: Int = 1, _ body: (_ range: Range<Int>, _ part: Int) -> Void

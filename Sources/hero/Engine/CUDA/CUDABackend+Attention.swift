@@ -3,14 +3,14 @@ import CCUDA
 /// How an attention's kernels divide their work.
 struct AttentionShape {
   let precision: Precision
-  /// Columns that a head has room for.
+  /// The columns per head that the kernels are compiled for, at least the head's own.
   let headWidth: Int
 
-  /// Queries or keys of a tile of a long sequence; a warp has 16 of them.
+  /// The number of queries or keys in a tile of a long sequence; a warp takes 16 of them.
   private var tile: Int { precision == .bf16 ? HERO_BFLOAT_TILE : HERO_FLOAT_TILE }
 
-  /// Shared memory of a block: rows of queries, keys, values and gradients, and of scores.
-  /// - Parameter rows: of a block that has a whole sequence.
+  /// Returns a block's shared bytes: rows of queries, keys, values, gradients and scores.
+  /// - Parameter rows: the queries or keys that the block holds.
   private func sharedBytes(_ kernel: CUDAKernel, rows: Int) -> Int {
     let (size, gap) = precision == .bf16 ? (2, 8) : (4, 4)
     // In bf16 a warp keeps its scores in registers.
@@ -24,26 +24,27 @@ struct AttentionShape {
     return size * rows * (tensors * (headWidth + gap) + scores * (rows + gap))
   }
 
-  /// The most queries and keys of a sequence that a block has room for as a whole.
-  /// - Parameter room: a block's shared memory.
+  /// Returns the most queries and keys of a sequence that one block can hold whole.
+  /// - Parameter room: the shared memory of a block, in bytes.
   func shortRows(room: Int) -> Int {
     stride(from: HERO_SHORT_ROWS, to: 0, by: -16).first {
       sharedBytes(.attentionShortBackward, rows: $0) <= room
     } ?? 0
   }
 
-  /// What a block has of a sequence whose longer side is `longest`: all of it, or a tile.
+  /// Returns the number of tiles of a sequence whose longer side is `longest`, and the threads and
+  /// shared bytes of a block.
   func block(_ kernel: CUDAKernel, longest: Int) -> (tiles: Int, threads: Int, sharedBytes: Int) {
     let rows = kernel.hasShortSequences ? max(1, (longest + 15) / 16) * 16 : tile
     return ((longest + rows - 1) / rows, 2 * rows, sharedBytes(kernel, rows: rows))
   }
 }
 
-/// The sequences of an attention by the kernels that they are for.
+/// The sequences of an attention, divided between the kernels for short and for long ones.
 private struct AttentionDivision {
-  /// The most queries or keys of a short one.
+  /// The most queries or keys of a short sequence; 0 if there is none.
   var longestShort = 0
-  /// The places of the others, and the most queries and keys of these.
+  /// The places of the long sequences, and the most queries and keys of any of them.
   var long: [Int32] = []
   var longest = (queries: 0, keys: 0)
 
@@ -60,10 +61,10 @@ private struct AttentionDivision {
 }
 
 extension CUDABackend {
-  /// Sequences of one launch.
+  /// The most sequences of one launch.
   private static let gridDepth = 65_535
 
-  /// Queues one kernel for all short sequences and, one after the other, those for the long ones.
+  /// Queues the kernel for all short sequences, then each kernel for the long ones.
   func launch(
     _ input: AttentionInput, _ arguments: hero_attention_arguments, short: CUDAKernel, long: [CUDAKernel]
   ) {
@@ -93,7 +94,7 @@ extension CUDABackend {
     launchAll(short, longest: division.longestShort)
     for kernel in long {
       let longest = kernel == .attentionKeys ? division.longest.keys : division.longest.queries
-      // Where few are long, blocks of the others would cost more than these.
+      // Where only some sequences are long, a launch over all would waste blocks on the short ones.
       if division.long.count == count {
         launchAll(kernel, longest: longest)
         continue
@@ -131,7 +132,7 @@ extension hero_attention_arguments {
 }
 
 extension Tensor {
-  /// The elements from a column of the first row on.
+  /// Returns a view of the elements that starts at a column of the first row.
   func view(fromColumn column: Int) -> hero_view {
     var view = view
     view.data = view.data.map { $0 + column * storage.type.size }

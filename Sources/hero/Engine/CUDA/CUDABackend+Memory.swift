@@ -2,28 +2,29 @@ import CCUDA
 import CKernels
 
 extension CUDABackend {
-  /// Memory of the device, from the pool of buffers; freed in the stream's order.
+  /// Takes device memory from the pool of buffers; it is freed in the stream's order.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     CUDAStorage(count: count, type: type, memory: deviceMemory)
   }
 
-  /// Memory of the device, filled by a kernel.
+  /// Takes device memory and fills it with zeros by a kernel.
   public func makeZeros(count: Int, type: ElementType) -> Storage {
     let storage = makeStorage(count: count, type: type)
     run(Fill(Tensor(rows: 1, columns: count, storage: storage), with: 0))
     return storage
   }
 
-  /// In bf16, weights have a bfloat16 copy for products, which follows their changes.
+  /// Takes device memory for weights; in bf16 they have a bfloat16 copy that products read.
   public func makeWeights(count: Int) -> Storage {
     let copy =
       precision == .bf16 ? CUDAStorage(count: count, type: .bfloat16, memory: deviceMemory) : nil
     return CUDAStorage(count: count, type: .float32, memory: deviceMemory, copy: copy)
   }
 
-  /// Queues a copy through a pinned buffer; rounds to bfloat16 on the host where the tensor is so.
-  /// Many floats that are all IEEE halves, as the features of most stores are, are copied as these
-  /// and widened by a kernel: half of the bytes, and no bit changes.
+  /// Queues a copy through a pinned buffer; rounds on the host for a bfloat16 tensor.
+  ///
+  /// A large float32 upload travels as IEEE halves if all its values are such, as most stores'
+  /// features are. A kernel widens them: half of the bytes, and no bit changes.
   public func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
     let type = tensor.storage.type
     precondition(type == .float32 || type == .bfloat16)
@@ -44,12 +45,13 @@ extension CUDABackend {
     }
   }
 
-  /// - Returns: false, and nothing is queued, where there are few or one of them is no half.
+  /// Uploads values that are all IEEE halves as such.
+  /// - Returns: false, with nothing queued, if there are few values or one of them is no half.
   private func uploadHalves(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) -> Bool
   {
     guard CUDAMemory.hasOwnStream(bytes: 2 * tensor.count) else { return false }
     let halve = hero_kernels_best().pointee.halve
-    // Other numbers show at once that they are none.
+    // Values that are no halves usually show within the first 64.
     var areHalves = true
     withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 64) { room in
       Self.put(fill, count: tensor.count) { run, count, done in
@@ -74,13 +76,13 @@ extension CUDABackend {
     }
   }
 
-  /// Hands on runs that lie end to end, with their places.
+  /// Calls `body` for each run of values, with the number of values before it.
   private static func put(
     _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void, count: Int,
     _ body: (_ run: UnsafePointer<Float>, _ count: Int, _ done: Int) -> Void
   ) {
     var done = 0
-    // Swift lets no closure capture one that does not escape and is a parameter itself.
+    // The closure that `fill` gets may not capture `body`: both are non-escaping parameters.
     withoutActuallyEscaping(body) { body in
       fill { run in
         precondition(done + run.count <= count)
@@ -98,7 +100,7 @@ extension CUDABackend {
     deviceMemory.upload(UnsafeRawBufferPointer(values), to: indices.storage.onDevice, offset: indices.offset)
   }
 
-  /// Waits for the stream. Widens bfloat16 on the host.
+  /// Copies a tensor to the host and waits for the stream; the host widens bfloat16.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == tensor.count)
     if tensor.storage.type == .bfloat16 {
@@ -115,14 +117,14 @@ extension CUDABackend {
     }
   }
 
-  /// Waits for the stream.
+  /// Copies indices to the host and waits for the stream.
   public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
     precondition(values.count == indices.count)
     deviceMemory.download(indices.address, to: UnsafeMutableRawBufferPointer(values))
     synchronize()
   }
 
-  /// Queues copies to pinned memory, which only `numbers` waits for.
+  /// Queues copies to pinned memory; only the reading's `numbers` waits for them.
   public func reading(_ tensors: [Tensor]) -> any Reading {
     deviceMemory.reading(
       tensors.map { tensor in
@@ -134,6 +136,6 @@ extension CUDABackend {
   /// Waits until the device has done everything that is queued.
   public func synchronize() { stream.synchronize() }
 
-  /// What keeps a copy of the weights must know that they change.
+  /// Marks the bfloat16 copy of a tensor that changes as old.
   func changes(_ tensor: Tensor) { tensor.storage.onDevice.copyIsOld = true }
 }

@@ -1,8 +1,10 @@
 import CCUDA
 
 extension CUDABackend {
-  /// What a product reads of a tensor: itself, or in bf16 a copy in that type, which `kept` holds
-  /// as long as it must.
+  /// Returns what a product reads of a tensor: the tensor itself or a copy in the activations'
+  /// type.
+  ///
+  /// `kept` holds the storage of a copy that is made here.
   func factor(_ tensor: Tensor, transposed: Bool = false, kept: inout [Storage])
     -> CUDAProducts.Factor
   {
@@ -27,8 +29,9 @@ extension CUDABackend {
     return CUDAProducts.Factor(address: converted.address, type: type, transposed: transposed)
   }
 
-  /// Where a bias can be added by the product itself: the type of the result, and lying where
-  /// vectors of it can be read.
+  /// Returns the address of a bias that the product itself can add, else nil.
+  ///
+  /// Such a bias has the result's type and is aligned to 16 bytes.
   func fusedBias(_ bias: Tensor?, _ type: ElementType) -> UInt64? {
     guard let bias else { return nil }
     var address = bias.address
@@ -39,8 +42,8 @@ extension CUDABackend {
     return address % 16 == 0 ? address : nil
   }
 
-  /// A product of few rows, with bias and activation.
-  /// - Returns: false where it is none, and nothing was done.
+  /// Queues a product of few rows, with bias and activation, as one kernel.
+  /// - Returns: false, with nothing queued, if the product does not fit that kernel.
   func thinProduct(
     _ x: CUDAProducts.Factor, _ weight: CUDAProducts.Factor, inner: Int, _ bias: Tensor?,
     _ activation: Activation,

@@ -1,31 +1,31 @@
 import CCUDA
 import Foundation
 
-/// The engine on an NVIDIA GPU: cuBLASLt for products, kernels of our own for the rest, all of it
-/// queued on one stream.
+/// The engine on an NVIDIA GPU: cuBLASLt for products, hero's own kernels for the rest, on one
+/// stream.
 ///
-/// Nothing in an update waits for the device. Sums have a fixed order: no kernel adds with atomics,
-/// so a run repeats bit for bit on one kind of device.
+/// Nothing in an update waits for the device. Sums have a fixed order: no kernel adds floats with
+/// atomics, so a run repeats bit for bit on one kind of device.
 public final class CUDABackend: Backend, @unchecked Sendable {
   let stream: CUDAStream
   let deviceMemory: CUDAMemory
   let products: CUDAProducts
-  /// What products multiply in, and what results of layers are kept in.
+  /// The precision of products, and of layers' results in memory.
   public let precision: Precision
   /// NCCL between the ranks' GPUs; nil where none was opened.
   public internal(set) var link: (any DeviceLink)?
   private let module: UnsafeMutableRawPointer
-  /// Of a block, in bytes.
+  /// The shared memory of a block, in bytes.
   let sharedMemory: Int
-  /// By `CUDAKernel.place`; nil for what a program or a device does not have.
+  /// The kernels' functions by `CUDAKernel.place`; nil for those that the program or device lacks.
   private let kernels: [UnsafeMutableRawPointer?]
   /// - Parameters:
-  ///   - functions: of the driver, NVRTC and cuBLASLt.
+  ///   - functions: the functions of the driver, NVRTC and cuBLASLt.
   ///   - ordinal: the device's number, as the driver counts.
   ///   - cache: a folder for compiled kernels and for the products' algorithms; nil for none.
-  ///   - timesProducts: whether algorithms are chosen by their times, where there is a folder to
-  ///     keep the choice in.
-  /// - Throws: `EngineError` for what the device cannot do, or what does not compile.
+  ///   - timesProducts: whether to choose algorithms by their times; needs `cache` to keep the
+  ///     choice.
+  /// - Throws: `EngineError` if the device cannot do what is asked, or the kernels do not compile.
   package init(
     _ functions: hero_cuda_functions, ordinal: Int = 0, precision: Precision = .fp32, cache: URL? = nil,
     timesProducts: Bool = true
@@ -55,7 +55,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     }
   }
 
-  /// The kernels of a compiled program.
+  /// Loads a compiled program and finds its kernels.
   private static func load(
     _ binary: [UInt8], _ functions: hero_cuda_functions, _ precision: Precision, room: Int
   ) throws -> (module: UnsafeMutableRawPointer, kernels: [UnsafeMutableRawPointer?]) {
@@ -72,7 +72,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     }
   }
 
-  /// Every kernel, found by its name once.
+  /// Finds every kernel of a module by its name.
   private static func functions(
     of module: UnsafeMutableRawPointer, _ functions: hero_cuda_functions, _ precision: Precision, room: Int
   ) throws -> [UnsafeMutableRawPointer?] {
@@ -112,10 +112,10 @@ public final class CUDABackend: Backend, @unchecked Sendable {
       "CUDA, \(stream.name), \(precision.rawValue), cuBLASLt \(version / 10_000).\(version / 100 % 100)"
   }
 
-  /// Multiplications and additions of products so far.
+  /// The number of multiplications and additions in products so far.
   public var operations: Int { products.operations }
 
-  /// The widths that the compiled kernels hold.
+  /// The widest rows and heads that the compiled kernels take.
   public var limits: BackendLimits {
     let heads = CUDAProgram.headWidths.filter { width in
       CUDAKernel.allCases.allSatisfy {
@@ -125,17 +125,18 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     return BackendLimits(normColumns: NormShape.mostColumns, headColumns: heads.max() ?? 0)
   }
 
-  /// Bytes that the pool of buffers holds, at most and at present.
+  /// The bytes that the pool of buffers holds, at most so far and at present.
   public var memory: (peak: Int, now: Int) { deviceMemory.use }
-  /// What the driver's pool says: tensors, their regions' ends and what products work in.
+  /// The peak of the driver's pool, in bytes: tensors, unused ends of regions and products'
+  /// workspace.
   public var peakDeviceMemory: Int? { stream.peakBytes }
-  /// A wait for the device costs about as much as a decoder's step.
+  /// The decoder's steps between two reads: waiting for the device costs about as much as a step.
   public var stepsBetweenReads: Int { 8 }
   /// False: the backward pass of an attention recomputes its probabilities.
   public var keepsProbabilities: Bool { false }
   /// True: reading a GELU's result takes less time than making and writing it again.
   public var keepsGELU: Bool { true }
-  /// One block: each costs launches.
+  /// One block for all gradients, because each block costs launches.
   public var gradientBlock: Int { .max }
   /// A product that keeps the whole device busy, for measuring the best rate.
   public var largeProduct: (rows: Int, columns: Int) { (8192, 8192) }
@@ -146,14 +147,14 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     operation.run(on: self)
   }
 
-  /// A graph of kernels from the second run on.
+  /// Returns a repetition that is a graph of kernels from its second run on.
   public func repetition(_ body: @escaping () -> Void) -> any Repetition { CUDARepetition(self, body) }
 
   /// Queues a kernel.
   /// - Parameters:
-  ///   - grid: blocks; none is no work.
-  ///   - headWidth: of an attention's kernel.
-  ///   - side: a stream other than that of all work.
+  ///   - grid: the number of blocks; with none, nothing is queued.
+  ///   - headWidth: the head width of an attention's kernel; 0 for other kernels.
+  ///   - side: a stream to queue on in place of the backend's own.
   func launch<Argument>(
     _ kernel: CUDAKernel, headWidth: Int = 0, grid: (x: Int, y: Int, z: Int), block: Int,
     sharedBytes: Int = 0,
@@ -173,18 +174,18 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     guard failure == 0 else { return stream.check(failure, "start \(kernel)") }
   }
 
-  /// One block a row.
+  /// Queues a kernel with one block for each row.
   func launch<Argument>(_ kernel: CUDAKernel, rows: Int, block: Int = 128, _ argument: Argument) {
     launch(kernel, grid: (rows, 1, 1), block: block, argument)
   }
 
-  /// As many threads as there are elements (or fours of them).
+  /// Queues a kernel with one thread for every `each` elements.
   func launch<Argument>(
     _ kernel: CUDAKernel, elements: Int, each: Int = 1, _ argument: Argument, on side: CUDAStream? = nil
   ) {
     launch(kernel, grid: ((elements + 256 * each - 1) / (256 * each), 1, 1), block: 256, argument, on: side)
   }
 
-  /// Room of the kernels' own, float32.
+  /// Returns scratch memory for kernels: `count` float32 elements.
   func scratch(_ count: Int) -> Tensor { makeTensor(rows: 1, columns: count) }
 }

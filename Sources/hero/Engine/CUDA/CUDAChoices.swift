@@ -1,25 +1,26 @@
 import Foundation
 
-/// cublasLtMatmulAlgo_t: eight words, which the same version of the library takes again.
+/// cuBLASLt's `cublasLtMatmulAlgo_t`: eight words, which the same version of the library accepts
+/// again.
 typealias CUDAAlgorithm = [UInt64]
 
-/// The algorithms that were the quickest for classes of products on this kind of device, in a file
-/// that all processes share.
+/// The quickest algorithms for classes of products on this kind of device, in a file that all
+/// processes share.
 ///
-/// Times differ from run to run, and algorithms in the order of their sums. The first choice
-/// therefore stands for every process and every later run: a run repeats as long as the file does.
+/// Times differ from run to run, and algorithms sum in different orders. The first choice therefore
+/// holds for every process and every later run: a run repeats as long as the file exists.
 ///
-/// The file is text: a title, then a line for each class, which ends with its own check. Lines that
-/// are damaged are left out, and their classes are timed again. A new file takes the old one's
-/// place at once, so whoever reads has one or the other; a second file keeps writers apart.
+/// The file is text: a title, then a line for each class, which ends with its own hash. Damaged
+/// lines are skipped, and their classes are timed again. A write replaces the file atomically, so a
+/// reader sees the old file or the new one. A lock file keeps writers apart.
 final class CUDAChoices {
   private let file: URL
   private let title: String
   private var known: [CUDAProducts.ShapeClass: CUDAAlgorithm] = [:]
-  /// Whether choices can be written. Where they cannot, nothing may depend on times.
+  /// Whether choices can be written; if they cannot, nothing may depend on times.
   private(set) var isKept = true
 
-  /// - Throws: `EngineError` where the driver refuses to tell of the device.
+  /// - Throws: `EngineError` if the driver does not describe the device.
   convenience init(_ stream: CUDAStream, _ precision: Precision, folder: URL) throws {
     let parts = [
       stream.name, "\(try stream.attribute(.multiprocessors)) multiprocessors", precision.rawValue,
@@ -28,7 +29,7 @@ final class CUDAChoices {
     self.init(title: "hero products 1: " + parts.joined(separator: ", "), folder: folder)
   }
 
-  /// - Parameter title: says whose choices they are: device, precision, version of the library.
+  /// - Parameter title: what the choices are for: device, precision, version of the library.
   init(title: String, folder: URL) {
     self.title = title
     file = folder.appending(path: "products-\(CUDAProgram.hash([title])).txt")
@@ -37,8 +38,8 @@ final class CUDAChoices {
     isKept = locked {}
   }
 
-  /// The value of `HERO_CUDA_TIMING`: 1, as if it were not there, or 0 for cuBLASLt's own choice.
-  /// - Throws: `EngineError` for any other.
+  /// Returns whether `HERO_CUDA_TIMING` asks for timed products: 1 or unset does, 0 does not.
+  /// - Throws: `EngineError` for any other value.
   static func areWanted(
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> Bool {
@@ -51,15 +52,15 @@ final class CUDAChoices {
     }
   }
 
-  /// The choice for a class, if this process or another has made one.
+  /// Returns the choice for a class, if this process or another has made one.
   func kept(_ shapes: CUDAProducts.ShapeClass) -> CUDAAlgorithm? {
     if known[shapes] == nil { read() }
     return known[shapes]
   }
 
-  /// Enters a choice for a class that has none.
-  /// - Returns: the choice that counts: an earlier one of another process goes before this one. Nil
-  ///   where the file cannot be written.
+  /// Adds a choice for a class that has none.
+  /// - Returns: the choice to use, which may be an earlier one of another process; nil if the file
+  ///   cannot be written.
   func keep(_ algorithm: CUDAAlgorithm, for shapes: CUDAProducts.ShapeClass) -> CUDAAlgorithm? {
     guard isKept else { return nil }
     isKept = locked {
@@ -72,9 +73,8 @@ final class CUDAChoices {
     return isKept ? known[shapes] : nil
   }
 
-  /// Adds the file's choices to those known. The earlier ones stay: what this process has computed
-  /// with goes on.
-  /// - Returns: the lines that are sound.
+  /// Adds the file's choices to the known ones, which stay: this process has computed with them.
+  /// - Returns: the undamaged lines.
   @discardableResult private func read() -> [String] {
     guard let bytes = try? Data(contentsOf: file) else { return [] }
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
@@ -86,8 +86,8 @@ final class CUDAChoices {
     }
   }
 
-  /// Keeps other writers away meanwhile.
-  /// - Returns: whether all of it could be done.
+  /// Runs `body` under a lock that keeps other writers out.
+  /// - Returns: whether both the lock and `body` succeeded.
   private func locked(_ body: () throws -> Void) -> Bool {
     let path = file.deletingPathExtension().appendingPathExtension("lock").path
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -98,7 +98,8 @@ final class CUDAChoices {
     return (try? body()) != nil
   }
 
-  /// m, n, k, flags, the algorithm's words and the check, in hexadecimal.
+  /// Returns a line of the file: m, n, k, flags, the algorithm's words and the hash, in
+  /// hexadecimal.
   private static func line(
     _ shapes: CUDAProducts.ShapeClass, _ algorithm: CUDAAlgorithm, _ title: String
   ) -> String {
@@ -122,17 +123,18 @@ final class CUDAChoices {
 }
 
 extension CUDAStream {
-  /// The algorithm whose runs take the device the least time. A later one has to be quicker by 3 %,
-  /// so that equals are not told apart by chance.
-  /// - Parameter run: queues the work; other than 0 where the algorithm does not fit.
-  /// - Returns: nil where none fits.
+  /// Returns the algorithm that takes the device the least time.
+  ///
+  /// A later one must be 3 % quicker, so that chance does not decide between equals.
+  /// - Parameter run: queues the work; returns other than 0 if the algorithm does not fit.
+  /// - Returns: nil if none fits.
   func quickest(
     of algorithms: [CUDAAlgorithm], run: (CUDAAlgorithm) -> Int32
   ) -> CUDAAlgorithm? {
     let (start, end) = (makeEvent(timed: true), makeEvent(timed: true))
     defer { for event in [start, end] { _ = functions.event_destroy(event) } }
     var times = [Float](repeating: .infinity, count: algorithms.count)
-    // In turn: clocks rise and fall meanwhile.
+    // The algorithms take turns, because the device's clock rises and falls meanwhile.
     for _ in 0..<3 {
       for (place, algorithm) in algorithms.enumerated() {
         // The first run keeps the device busy until the others are queued.

@@ -14,30 +14,29 @@ enum CUDAKernel: Int, CaseIterable {
   case thinProduct, update, stepAttention, appendNumbers
   case attentionShort, attentionShortBackward, attentionForward, attentionQueries, attentionKeys
 
-  /// Those that a program of this precision has.
+  /// Returns the kernels that a program of this precision has.
   static func all(in precision: Precision) -> [CUDAKernel] {
     precision == .bf16 ? allCases : allCases.filter { $0 != .thinProduct }
   }
 
-  /// Columns of a head that an attention's kernel has room for; 0 for the other kernels, of which
-  /// there is one.
+  /// The head widths that an attention's kernel is compiled for, in columns; [0] for other kernels.
   var headWidths: [Int] {
     hasShortSequences || [.attentionForward, .attentionQueries, .attentionKeys].contains(self)
       ? CUDAProgram.headWidths : [0]
   }
 
-  /// Whether its blocks have whole sequences, one head each.
+  /// Whether each block takes one head of a whole sequence.
   var hasShortSequences: Bool { self == .attentionShort || self == .attentionShortBackward }
 
-  /// Its place among the functions of a program.
+  /// Returns its place among the functions of a program.
   func place(headWidth: Int) -> Int {
     rawValue * CUDAProgram.headWidths.count + (CUDAProgram.headWidths.firstIndex(of: headWidth) ?? 0)
   }
 
-  /// Places of all kernels.
+  /// The number of places of all kernels.
   static var places: Int { allCases.count * CUDAProgram.headWidths.count }
 
-  /// Its name in a program, such as `attention_keys_bf16_64`.
+  /// Returns its name in a program, such as `attention_keys_bf16_64`.
   func name(_ precision: Precision, headWidth: Int) -> String {
     var name = ""
     for letter in "\(self)" { name += letter.isUppercase ? "_" + letter.lowercased() : String(letter) }
@@ -53,8 +52,8 @@ struct CUDAProgram {
   let options: [String]
 
   /// - Parameters:
-  ///   - architecture: of the device, such as 90 for compute capability 9.0.
-  ///   - verbose: have the compiler tell what registers and memory each kernel takes.
+  ///   - architecture: the device's number, such as 90 for compute capability 9.0.
+  ///   - verbose: whether the compiler reports the registers and memory of each kernel.
   init(architecture: Int, precision: Precision, verbose: Bool = false) {
     var count: Int32 = 0
     let sources = hero_cuda_sources(&count)
@@ -69,7 +68,8 @@ struct CUDAProgram {
       + (precision == .bf16 ? ["--define-macro=HERO_BF16"] : []) + (verbose ? ["--ptxas-options=-v"] : [])
   }
 
-  /// Machine code for the device, and what the compiler said.
+  /// Compiles the kernels into machine code for the device.
+  /// - Returns: the code and the compiler's log.
   /// - Throws: `EngineError` with the compiler's log.
   func compile(_ functions: hero_cuda_functions) throws -> (binary: [UInt8], log: String) {
     let included = source.dropFirst()
@@ -89,13 +89,13 @@ struct CUDAProgram {
     return (Self.read(program, functions.program_binary_size, functions.program_binary), text)
   }
 
-  /// Loads machine code that an earlier run left, or compiles it and leaves it there.
+  /// Loads the machine code that an earlier run cached, or compiles and caches it.
   ///
-  /// Damaged code, or another driver's, does not load; it is then compiled once more and
+  /// Cached code that is damaged, or another driver's, does not load. It is compiled again and
   /// overwritten.
   /// - Parameters:
-  ///   - cache: the folder for it; nil for none.
-  ///   - load: throws where the code does not load.
+  ///   - cache: the folder for the code; nil for none.
+  ///   - load: loads machine code; throws if that fails.
   func load<Result>(
     _ functions: hero_cuda_functions, cache: URL?, _ load: ([UInt8]) throws -> Result
   ) throws -> Result {
@@ -109,7 +109,7 @@ struct CUDAProgram {
     }
     let binary = try compile(functions).binary
     let loaded = try load(binary)
-    // Without a place to keep it, it is compiled again next time.
+    // If the code cannot be written, the next run compiles it again.
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try? Data(binary).write(to: file, options: .atomic)
     return loaded
@@ -124,7 +124,7 @@ struct CUDAProgram {
     return environment["HOME"].map { URL(filePath: $0).appending(path: ".cache/hero") }
   }
 
-  /// FNV-1a over all parts and their ends.
+  /// Returns the FNV-1a hash of all parts and their ends, in hexadecimal.
   static func hash(_ parts: [String]) -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for part in parts {

@@ -1,10 +1,9 @@
 import CCUDA
 import Foundation
 
-/// NVIDIA's libraries, opened on demand: the driver, the compiler of kernels, the products, and
-/// NCCL, if installed, which sums between GPUs.
+/// NVIDIA's libraries, opened on demand: the driver, NVRTC, cuBLASLt and, if installed, NCCL.
 struct CUDALibraries: @unchecked Sendable {
-  /// Those of NCCL are nil where it is not there.
+  /// The libraries' functions; those of NCCL are nil if it is not installed.
   let functions: hero_cuda_functions
 
   /// One library: its name, and how to get it.
@@ -35,7 +34,7 @@ struct CUDALibraries: @unchecked Sendable {
     library: HERO_CUDA_RANKS, title: "NCCL", names: ["libnccl.so.2"], wheels: ["nccl"],
     cure: "pip install nvidia-nccl-cu12, or name its folder in HERO_CUDA_PATH")
 
-  /// Opens all that computing needs, and NCCL if it is there.
+  /// Opens the libraries that computing needs, and NCCL if it is installed.
   /// - Throws: `EngineError` saying what is missing, where it was looked for and what to do.
   static func open(environment: [String: String] = ProcessInfo.processInfo.environment) throws
     -> CUDALibraries
@@ -52,7 +51,7 @@ struct CUDALibraries: @unchecked Sendable {
     _ functions: inout hero_cuda_functions,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> String? {
-    // Of a library that lacks a function none is taken.
+    // If the library lacks a function, none of its functions is used.
     var opened = functions
     do {
       try open(ranks, environment, &opened)
@@ -63,8 +62,8 @@ struct CUDALibraries: @unchecked Sendable {
     return nil
   }
 
-  /// What can be opened, and what cannot and why.
-  /// - Returns: functions where at least the driver is there.
+  /// Opens what can be opened, and tells what cannot and why.
+  /// - Returns: the functions, or nil without the driver; and the problems.
   static func survey(
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> (functions: hero_cuda_functions?, problems: [String]) {
@@ -96,7 +95,7 @@ struct CUDALibraries: @unchecked Sendable {
     for file in candidates(wanted, environment) {
       var problem = [CChar](repeating: 0, count: 512)
       if hero_cuda_open(&functions, wanted.library, file, &problem, problem.count) == 1 { return }
-      // Of files that are not there the list of places says enough.
+      // For missing files, the error's list of places says enough.
       if FileManager.default.fileExists(atPath: file) {
         let text = String(decoding: problem.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         problems.append("\(file): \(text)")
@@ -109,7 +108,7 @@ struct CUDALibraries: @unchecked Sendable {
         + "\(places.joined(separator: ", ")); \(wanted.cure)")
   }
 
-  /// Files to try: in the folders that the user names, where the system looks, in wheels.
+  /// Returns the files to try: in the user's folders, where the system looks, in wheels.
   private static func candidates(_ wanted: Wanted, _ environment: [String: String]) -> [String] {
     let named = namedFolders(environment).flatMap { folder in wanted.names.map { "\(folder)/\($0)" } }
     let rest = wheelFolders(wanted, environment).flatMap { folder in wanted.names.map { "\(folder)/\($0)" } }
@@ -128,8 +127,8 @@ struct CUDALibraries: @unchecked Sendable {
     }
   }
 
-  /// `lib` folders of wheels below the site-packages of an active environment, of the user and of
-  /// the system.
+  /// Returns CUDA's own folder, then the `lib` folders of wheels in the site-packages of an active
+  /// environment, of the user and of the system.
   private static func wheelFolders(_ wanted: Wanted, _ environment: [String: String]) -> [String] {
     var roots: [String] = []
     for name in ["VIRTUAL_ENV", "CONDA_PREFIX"] {

@@ -1,28 +1,28 @@
 import CCUDA
 import Foundation
 
-/// A device's memory: blocks of its stream-ordered pool, kept and used again.
+/// A device's memory: blocks of its stream-ordered pool, which are kept and reused.
 ///
-/// A block that is given back may be taken at once, by any thread: what it is used for next comes
-/// later in the same stream. Uploads on the other stream come after what is queued on this one.
+/// Any thread may take a block as soon as it is given back: its next use comes later in the same
+/// stream. Uploads on the second stream come after what is queued on this one.
 final class CUDAMemory: @unchecked Sendable {
   let stream: CUDAStream
   private let pool: BufferPool<UInt64>
   private let staging: CUDAStaging
   private let lock = NSLock()
-  /// What was given back while a graph was recorded; nil where none is.
+  /// The buffers given back while a graph is recorded; nil if none is.
   private var held: [BufferPool<UInt64>.Buffer]?
   private let recording = Recording()
-  /// Marks what is queued before a graph is recorded.
+  /// The event that marks what is queued before a graph is recorded.
   private let began: UnsafeMutableRawPointer
 
-  /// The mark while a graph is recorded: the stream itself cannot be waited for then.
+  /// The event to wait for during a recording, when nothing can wait for the stream itself.
   private final class Recording { var began: UnsafeMutableRawPointer? }
 
   /// - Throws: `EngineError` where the driver refuses a stream.
   init(_ stream: CUDAStream) throws {
     self.stream = stream
-    // Regions are in no other stream's order, which may be recorded meanwhile.
+    // Regions are allocated on a stream of their own, since the other may be recording a graph.
     let own = try CUDAStream(stream.functions, ordinal: stream.ordinal)
     let recording = recording
     began = stream.makeEvent()
@@ -56,8 +56,9 @@ final class CUDAMemory: @unchecked Sendable {
     if !isHeld { pool.give(buffer) }
   }
 
-  /// Keeps what is given back while a graph is recorded, and other threads from queueing uploads.
-  /// - Returns: what was given back.
+  /// Runs `body`, which records a graph; meanwhile keeps what is given back and delays other
+  /// uploads.
+  /// - Returns: the buffers given back.
   func recording(_ body: () -> Void) -> [BufferPool<UInt64>.Buffer] {
     staging.alone {
       stream.record(began)
@@ -84,16 +85,17 @@ final class CUDAMemory: @unchecked Sendable {
     }
   }
 
-  /// Whether an upload of so many bytes has the stream for large ones.
+  /// Returns whether an upload of so many bytes uses the stream for large ones.
   static func hasOwnStream(bytes: Int) -> Bool { CUDAStaging.hasOwnStream(bytes: bytes) }
 
-  /// Copies to the device without waiting what `fill` writes into the pinned memory that it gets.
+  /// Copies to the device, without waiting, what `fill` writes into pinned memory.
   /// - Parameters:
-  ///   - count: bytes.
+  ///   - count: the bytes to copy.
   ///   - offset: bytes from the storage's start.
-  ///   - fill: false for numbers that cannot be copied so, of which nothing is queued.
-  ///   - widen: queues what writes the storage's elements, of those copied to an address. For
-  ///     uploads with a stream of their own.
+  ///   - fill: writes the bytes, or returns false for numbers that cannot be copied so; then
+  ///     nothing is queued.
+  ///   - widen: queues a kernel that reads the copied bytes at `from` and writes the storage's
+  ///     elements at `to`; only for large uploads.
   /// - Returns: what `fill` returns.
   @discardableResult
   func upload(
@@ -103,16 +105,16 @@ final class CUDAMemory: @unchecked Sendable {
     staging.upload(count: count, to: storage, at: offset, fill: fill, widen: widen)
   }
 
-  /// Waits for uploads that nothing has waited for.
+  /// Waits for the uploads on the second stream.
   func finishUploads() { staging.finish() }
 
-  /// Lets what is queued from here on come after an upload.
+  /// Makes what is queued from here on wait for an upload.
   func continueAfter(_ upload: CUDAUpload) { staging.continueAfter(upload) }
 
-  /// Asks for float64 elements at some addresses, end to end.
+  /// Queues copies of the float64 elements at some addresses, end to end.
   func reading(_ parts: [(address: UInt64, bytes: Int)]) -> any Reading { staging.reading(parts) }
 
-  /// Queues a copy to the host, where `values` must stay until the caller has waited.
+  /// Queues a copy to the host; `values` must stay valid until the caller has waited.
   func download(_ address: UInt64, to values: UnsafeMutableRawBufferPointer) {
     guard let base = values.baseAddress, values.count > 0 else { return }
     stream.enter()
@@ -121,29 +123,29 @@ final class CUDAMemory: @unchecked Sendable {
   }
 }
 
-/// An upload by its number; they are done in the order of these.
+/// The number of an upload; uploads are done in this order.
 typealias CUDAUpload = Int
 
-/// Pinned memory of the host, through which data travels without waiting. A buffer is free again
-/// once the device has read it.
+/// Pinned memory of the host, through which data travels without waiting.
 ///
-/// Large uploads have a stream of their own, so that the next batches come while an update is under
-/// way. Small ones take less time in line than the events that would mark them.
+/// A buffer is free again once the device has read it. Large uploads have a stream of their own, so
+/// that the next batches arrive during an update. Small ones stay on the device's stream: that
+/// takes less time than the events of a second stream.
 private final class CUDAStaging: @unchecked Sendable {
   typealias Buffer = BufferPool<Pinned>.Buffer
 
   private let stream: CUDAStream
   private let side: CUDAStream
-  /// The thread that records a graph has it, and must not upload.
+  /// The lock of uploads; the thread that records a graph holds it and must not upload.
   private let lock = NSRecursiveLock()
   private var isAlone = false
   private let pool: BufferPool<Pinned>
   private let deviceRoom: BufferPool<UInt64>
-  /// Uploads by the stream that does them, the earlier ones first.
+  /// The uploads on the second stream and on the device's, the earlier ones first.
   private var underWay: [UnderWay] = []
   private var inLine: [(buffer: Buffer, read: UnsafeMutableRawPointer)] = []
   private var events: [UnsafeMutableRawPointer] = []
-  /// Marks what the next upload comes after.
+  /// The event that the next large upload waits for.
   private let ready: UnsafeMutableRawPointer
   private var uploads: CUDAUpload = 0
   /// The last upload that the device's stream waits for.
@@ -153,7 +155,7 @@ private final class CUDAStaging: @unchecked Sendable {
   private struct UnderWay {
     let upload: CUDAUpload
     let buffer: Buffer
-    /// Of the device, for numbers that are widened there.
+    /// Device memory for numbers that a kernel widens; nil for others.
     let room: BufferPool<UInt64>.Buffer?
     let read: UnsafeMutableRawPointer
   }
@@ -164,10 +166,10 @@ private final class CUDAStaging: @unchecked Sendable {
     func advanced(by bytes: Int) -> Pinned { Pinned(memory: memory + bytes) }
   }
 
-  /// Bytes of the largest upload in line.
+  /// The largest upload on the device's stream, in bytes.
   private static let mostInLine = 1 << 16
 
-  /// Whether an upload of so many bytes has the stream for large ones.
+  /// Returns whether an upload of so many bytes uses the stream for large ones.
   static func hasOwnStream(bytes: Int) -> Bool { bytes > mostInLine }
 
   /// - Parameter deviceRoom: memory of the device, used in the order of `stream`.
@@ -185,7 +187,7 @@ private final class CUDAStaging: @unchecked Sendable {
     }
   }
 
-  /// Keeps other threads' uploads away from the device's stream.
+  /// Runs `body` while other threads cannot upload.
   func alone<Result>(_ body: () -> Result) -> Result {
     lock.withLock {
       isAlone = true
@@ -250,13 +252,13 @@ private final class CUDAStaging: @unchecked Sendable {
     lock.withLock {
       guard upload > awaited else { return }
       precondition(!isAlone, "an upload that a repetition is the first to read")
-      // One that is not under way is done.
+      // An upload that is not under way is done.
       if let entry = underWay.first(where: { $0.upload == upload }) { stream.wait(for: entry.read) }
       awaited = upload
     }
   }
 
-  /// Each stream reads its buffers in order.
+  /// Takes back the buffers that the device has read; each stream reads its own in order.
   private func takeBack() {
     func isRead(_ event: UnsafeMutableRawPointer) -> Bool { stream.functions.event_query(event) == 0 }
     let line = inLine.prefix { isRead($0.read) }
@@ -294,7 +296,7 @@ private final class CUDAStaging: @unchecked Sendable {
     return Copies(staging: self, buffer: buffer, count: bytes / 8, written: event)
   }
 
-  /// Numbers that are written to pinned memory.
+  /// A reading whose float64 numbers are copied to pinned memory.
   private final class Copies: Reading {
     private let staging: CUDAStaging
     private let buffer: Buffer
@@ -312,7 +314,7 @@ private final class CUDAStaging: @unchecked Sendable {
     }
 
     deinit {
-      // Numbers that nobody asked for are written too.
+      // The device may still be writing numbers that nobody asked for.
       if staging.stream.functions.event_query(written) != 0 { staging.stream.wait(until: written) }
       staging.lock.withLock {
         staging.pool.give(buffer)
@@ -322,9 +324,9 @@ private final class CUDAStaging: @unchecked Sendable {
   }
 }
 
-/// A block on loan from `CUDAMemory`; it goes back when the last tensor that looks at it is gone.
+/// A block of `CUDAMemory`, given back when its last tensor is gone.
 final class CUDAStorage: Storage {
-  /// Where the elements are, for work that is queued now: it comes after their upload.
+  /// The address of the elements for work that is queued now, which waits for their upload.
   var address: UInt64 {
     if upload != 0 {
       memory.continueAfter(upload)
@@ -332,11 +334,11 @@ final class CUDAStorage: Storage {
     }
     return start
   }
-  /// The same for an upload.
+  /// The address of the elements for an upload, which waits for no earlier one.
   fileprivate var start: UInt64 { buffer.address }
-  /// The upload that is to be waited for; 0 for none.
+  /// The upload to wait for; 0 for none.
   fileprivate var upload: CUDAUpload = 0
-  /// A bfloat16 copy to multiply with, in the same places; nil where there is none.
+  /// A bfloat16 copy for products, with the same offsets; nil if there is none.
   let copy: CUDAStorage?
   /// Whether the elements have changed since the copy was made.
   var copyIsOld = true
@@ -351,7 +353,7 @@ final class CUDAStorage: Storage {
   }
 
   deinit {
-    // What has the memory next comes after an upload that nobody has read.
+    // The next use of this memory must come after an upload that nothing has read.
     if upload != 0 { memory.continueAfter(upload) }
     memory.give(buffer)
   }
@@ -365,7 +367,7 @@ extension Storage {
 }
 
 extension Tensor {
-  /// Where the elements lie on the device.
+  /// The address of the first element on the device.
   var address: UInt64 { storage.onDevice.address + UInt64(offset * storage.type.size) }
 
   /// The elements as kernels take them.
@@ -375,7 +377,7 @@ extension Tensor {
       data: UnsafeMutableRawPointer(bitPattern: UInt(address)), bf16: storage.type == .bfloat16 ? 1 : 0)
   }
 
-  /// The same of a tensor that must be float32.
+  /// The elements of a tensor that must be float32.
   var floats: UnsafeMutablePointer<Float>? {
     precondition(storage.type == .float32)
     return UnsafeMutablePointer(bitPattern: UInt(address))
@@ -388,7 +390,7 @@ extension Tensor {
 }
 
 extension Tensor? {
-  /// A view of nothing where there is no tensor.
+  /// The tensor's view; an empty one if there is no tensor.
   var view: hero_view { self?.view ?? hero_view() }
 }
 

@@ -1,7 +1,9 @@
 import CCUDA
 
-/// Products by cuBLASLt, whose algorithm is chosen once for each class of shapes: the quickest on
-/// this device where there is a file to keep the choice in, else cuBLASLt's first proposal.
+/// Products by cuBLASLt, with one algorithm for each class of shapes.
+///
+/// The algorithm is the quickest on this device if a file can keep the choice, else cuBLASLt's
+/// first proposal.
 final class CUDAProducts {
   private let stream: CUDAStream
   private let memory: CUDAMemory
@@ -13,22 +15,21 @@ final class CUDAProducts {
   private var plans: [Shape: Plan] = [:]
   private(set) var operations = 0
 
-  /// A factor: its first element and how its rows lie, each type of element by cuBLAS's number.
+  /// A factor of a product: the address of its first element, its type and its orientation.
   struct Factor {
     var address: UInt64
     var type: ElementType
     var transposed: Bool
   }
 
-  /// What a product is described by, but for its addresses.
+  /// The description of a product, without its addresses.
   struct Shape: Hashable {
     var (m, n, k): (Int, Int, Int)
-    /// Transpositions, types, whether there is a bias and a sum to add to, and how the addresses
-    /// are aligned.
+    /// Bits for the transpositions, the types, a bias, accumulation and the addresses' alignments.
     var flags: Int
   }
 
-  /// What an algorithm is chosen by: sizes stand for those of their class, an eighth apart or less.
+  /// A class of shapes that share an algorithm: sizes are rounded up by an eighth at most.
   struct ShapeClass: Hashable {
     let shape: Shape
 
@@ -44,15 +45,15 @@ final class CUDAProducts {
     }
   }
 
-  /// cuBLASLt's descriptions of a product, which cost the host as much as its start, and the
-  /// algorithm.
+  /// A product's algorithm and cuBLASLt's descriptions, which cost the host as much as a launch.
   private struct Plan {
     var product: UnsafeMutableRawPointer?
     var layouts: (b: UnsafeMutableRawPointer?, a: UnsafeMutableRawPointer?, out: UnsafeMutableRawPointer?)
     var algorithm: CUDAAlgorithm = []
   }
 
-  /// Batches differ in length, so that shapes never end; an update has some hundred.
+  /// The most plans kept: batches differ in length, so new shapes never end; an update has some
+  /// hundred.
   private static let mostPlans = 4096
 
   /// cuBLAS's numbers.
@@ -65,10 +66,10 @@ final class CUDAProducts {
   }
 
   private static let workspaceBytes = 32 << 20
-  /// Proposals that are timed.
+  /// The most proposals that are timed.
   private static let mostProposals = 8
 
-  /// - Parameter choices: those of other runs, by times; nil where nothing is timed.
+  /// - Parameter choices: the timed choices of all runs; nil if nothing is timed.
   init(
     _ stream: CUDAStream, _ memory: CUDAMemory, _ precision: Precision, choices: CUDAChoices?
   ) throws {
@@ -86,13 +87,14 @@ final class CUDAProducts {
     _ = stream.functions.products_destroy(handle)
   }
 
-  /// Adds work that is done elsewhere.
+  /// Counts operations of a product that runs elsewhere.
   func count(_ work: Int) { operations += work }
 
-  /// out = a·b (+ out) + bias, of [m, k] and [k, n], row-major; a transposed factor lies the other
-  /// way round.
+  /// Computes out = a·b (+ out) + bias for row-major a [m, k] and b [k, n].
+  ///
+  /// A transposed factor is stored as [k, m] or [n, k].
   /// - Parameter bias: n elements of out's type, or nil.
-  /// - Returns: false where nothing was done, because cuBLASLt adds no bias to this product.
+  /// - Returns: false, with nothing done, if cuBLASLt cannot add a bias to this product.
   @discardableResult func multiply(
     _ a: Factor, _ b: Factor, m: Int, n: Int, k: Int, accumulate: Bool, bias: UInt64? = nil, out: UInt64,
     type: ElementType
@@ -127,7 +129,7 @@ final class CUDAProducts {
       defer { discard(typical) }
       if let bias { set(typical.product, Code.bias, bias) }
       algorithms[own] = choice(own, typical, bytes) {
-        // Sums go to a place of their own: each is added once.
+        // Timed runs that accumulate write elsewhere, so that `out` is added to once.
         let place = accumulate ? memory.take(bytes: m * n * type.size) : nil
         defer { if let place { memory.give(place) } }
         return stream.quickest(of: $0) {
@@ -138,8 +140,8 @@ final class CUDAProducts {
     }
     plan.algorithm = algorithms[own] ?? []
     if plan.algorithm.isEmpty || run(plan, to: out) != 0 {
-      // A shape that its class's algorithm does not fit takes its own, and leaves the class as it
-      // is.
+      // If the class's algorithm does not fit this shape, the shape takes its own. The class keeps
+      // its choice.
       guard let first = propose(plan, bytes, 1).first else {
         guard bias != nil else {
           deviceFailed("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]")
@@ -155,9 +157,10 @@ final class CUDAProducts {
     return true
   }
 
-  /// The algorithm of a class. Proposals are those for its largest sizes, whichever of its shapes
-  /// comes first.
-  /// - Parameter quickest: of some algorithms, for the product at hand.
+  /// Returns the algorithm of a class.
+  ///
+  /// cuBLASLt proposes for the largest sizes of the class, whichever of its shapes comes first.
+  /// - Parameter quickest: returns the quickest of some algorithms for the product at hand.
   private func choice(
     _ shapes: ShapeClass, _ typical: Plan, _ alignments: [Int],
     _ quickest: ([CUDAAlgorithm]) -> CUDAAlgorithm?
@@ -204,8 +207,8 @@ final class CUDAProducts {
     _ = stream.functions.product_destroy(plan.product)
   }
 
-  /// At most `wanted` algorithms, the one that cuBLASLt thinks the quickest first. All of them add
-  /// in a fixed order.
+  /// Returns at most `wanted` algorithms in cuBLASLt's order of speed, all with sums in a fixed
+  /// order.
   private func propose(_ plan: Plan, _ alignments: [Int], _ wanted: Int) -> [CUDAAlgorithm] {
     let functions = stream.functions
     var preference: UnsafeMutableRawPointer?
@@ -218,7 +221,7 @@ final class CUDAProducts {
       must(failure, "prefer")
     }
     prefer(Code.workspaceBytes, UInt64(Self.workspaceBytes))
-    // Parts of a sum are added in a fixed order only.
+    // Only reductions in a fixed order are allowed.
     prefer(Code.reductions, UInt32(2))
     for (number, alignment) in (alignments + [alignments[2]]).enumerated() {
       prefer(Code.firstAlignment + Int32(number), UInt32(alignment))
@@ -234,7 +237,7 @@ final class CUDAProducts {
     }
   }
 
-  /// Column-major, without gaps.
+  /// Returns the layout of a column-major matrix without gaps.
   private func layout(_ type: ElementType, _ shape: (rows: Int, columns: Int)) -> UnsafeMutableRawPointer? {
     var layout: UnsafeMutableRawPointer?
     must(

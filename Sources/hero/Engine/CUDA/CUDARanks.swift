@@ -1,13 +1,13 @@
 import CCUDA
 import Foundation
 
-/// NCCL between the GPUs of a job's ranks, which have one each.
+/// NCCL between the GPUs of a job's ranks, one GPU a rank.
 ///
-/// One communicator serves the device's stream and a second one, on which gradients travel beside
-/// the backward pass. NCCL promises no two operations at once, so all ranks must call in one order
-/// over both streams; `GradientExchange` sees to it.
+/// One communicator serves two streams: the device's, and one on which gradients travel during the
+/// backward pass. NCCL does not promise to run two operations at once, so all ranks must call in
+/// one order over both streams; `GradientExchange` ensures it.
 ///
-/// The communicator stays till the process ends: destroying it would wait for ranks that may have
+/// The communicator lives until the process ends. Destroying it would wait for ranks that may have
 /// failed, and aborting it would lose what is still on its way to them.
 final class CUDARanks: DeviceLink, @unchecked Sendable {
   let summary: String
@@ -18,12 +18,12 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
   private let memory: CUDAMemory
   private let handle: UnsafeMutableRawPointer
   private let communicator: any Communicator
-  /// Marks what the side's next sum comes after, and what the device's stream waits for.
+  /// The events that the side's next sum and the device's stream wait for.
   private let (ready, finished): (UnsafeMutableRawPointer, UnsafeMutableRawPointer)
 
   private var functions: hero_cuda_functions { stream.functions }
 
-  /// Called by all ranks at the same time.
+  /// Joins the other ranks; all of them call this at the same time.
   /// - Parameter communicator: the ranks; reports a failure of NCCL.
   /// - Throws: `EngineError` with NCCL's message.
   init(_ communicator: any Communicator, stream: CUDAStream, memory: CUDAMemory) throws {
@@ -53,11 +53,11 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
     for event in [ready, finished] { _ = functions.event_destroy(event) }
   }
 
-  /// The library and its version.
+  /// Returns the library's name and version.
   static func version(_ functions: hero_cuda_functions) -> String {
     var code: Int32 = 0
     guard functions.ranks_version(&code) == 0 else { return "NCCL" }
-    // Versions before 2.9 had a digit less for the minor number.
+    // Versions before 2.9 have one digit fewer for the minor number.
     let unit: Int32 = code < 10_000 ? 1_000 : 10_000
     return "NCCL \(code / unit).\(code % unit / 100).\(code % 100)"
   }
@@ -65,7 +65,7 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
   /// NCCL's numbers: an operation and a state.
   private enum Code { static let (sum, underWay): (Int32, Int32) = (0, 7) }
 
-  /// NCCL's numbers of types.
+  /// Returns NCCL's number of the tensor's type.
   private func type(of tensor: Tensor) -> Int32 {
     switch tensor.storage.type {
     case .int32: 2
@@ -142,14 +142,14 @@ extension CUDARanks {
     return "\(text) (\(failure)); NCCL_DEBUG=WARN says more"
   }
 
-  /// Half a job is of no use: a call that fails ends it.
+  /// Ends the whole job if a call failed.
   private func check(_ failure: Int32, _ what: String) {
     guard failure != 0 else { return }
     communicator.fail("NCCL could not \(what): \(Self.text(functions, failure))")
   }
 
-  /// Looks for failures that no call tells of, while the device waits for a rank or a network that
-  /// is gone.
+  /// Watches for failures that no call reports, as when the device waits for a lost rank or
+  /// network.
   private func watch() {
     let thread = Thread { [weak self] in
       while self?.isSound() == true { usleep(500_000) }
@@ -163,7 +163,7 @@ extension CUDARanks {
     let failure = functions.ranks_failure(handle, &error)
     let found = failure != 0 ? failure : error
     guard found != 0, found != Code.underWay else { return true }
-    // Frees whoever waits for the device.
+    // This frees threads that wait for the device.
     _ = functions.ranks_abort(handle)
     communicator.fail("NCCL failed: \(Self.text(functions, found))")
   }

@@ -1,17 +1,17 @@
 import CCUDA
 
-/// Operations as a graph of kernels, which the driver starts as one.
+/// Operations recorded as a graph of kernels, which the driver starts as one.
 ///
-/// The first run is an ordinary one: it takes memory from the driver, chooses the algorithms of
-/// products and makes copies of weights. The second is recorded. What it took of the pool stays
-/// taken, since the graph's kernels have the addresses.
+/// The first run is ordinary: it takes memory from the driver, chooses the algorithms of products
+/// and makes copies of weights. The second run is recorded. Its buffers stay out of the pool, since
+/// the graph's kernels hold their addresses.
 final class CUDARepetition: Repetition {
   private let backend: CUDABackend
   private let body: () -> Void
   private var hasRun = false
   private var graph: UnsafeMutableRawPointer?
   private var held: [BufferPool<UInt64>.Buffer] = []
-  /// Of products, in a run.
+  /// The multiplications and additions of products in a run.
   private var operations = 0
 
   private var stream: CUDAStream { backend.stream }
@@ -47,7 +47,7 @@ final class CUDARepetition: Repetition {
 
   deinit {
     guard graph != nil else { return }
-    // What has the memory next comes later in the stream.
+    // The next use of this memory comes later in the stream.
     stream.enter()
     _ = stream.functions.graph_executable_destroy(graph)
     backend.deviceMemory.release(held)

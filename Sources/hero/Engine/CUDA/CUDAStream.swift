@@ -1,28 +1,27 @@
 import CCUDA
 import Foundation
 
-/// The driver's numbers.
+/// The driver's constants.
 enum DriverCode {
-  /// Of a function: the most shared memory that a block asks for.
+  /// A function's attribute: the most shared memory that a block asks for, in bytes.
   static let sharedBytes: Int32 = 8
-  /// Of a pool: bytes that are kept when they are given back.
+  /// A pool's attribute: the bytes that it keeps when they are given back.
   static let keptBytes: Int32 = 4
-  /// Of a pool: the most bytes that were taken of it, since this was set to 0.
+  /// A pool's attribute: the most bytes taken since this was set to 0.
   static let mostBytes: Int32 = 8
-  /// Not synchronised with the stream that others may use by default.
+  /// A stream's flag: it does not synchronise with the default stream.
   static let ownStream: UInt32 = 1
-  /// An event with a time, and one without.
+  /// The flags of an event with a time and of one without.
   static let (timed, untimed): (UInt32, UInt32) = (0, 2)
-  /// Of a recording: what other threads do is not looked at.
+  /// A recording's mode: the calls of other threads are not checked.
   static let relaxed: UInt32 = 2
-  /// Pinned for every context.
+  /// An allocation's flag: the memory is pinned for every context.
   static let pinnedForAll: UInt32 = 1
 }
 
 /// A device's context and the one stream that queues all of its work, in the order of the calls.
 ///
-/// Threads may share it: the driver takes calls from any thread for which the context was made
-/// current.
+/// Threads may share it: the driver accepts calls from any thread where the context is current.
 final class CUDAStream: @unchecked Sendable {
   let functions: hero_cuda_functions
   let device: Int32
@@ -99,8 +98,9 @@ final class CUDAStream: @unchecked Sendable {
     return Int(bytes)
   }
 
-  /// The number of the device for one of several processes of a machine; more than there are
-  /// devices share them.
+  /// Returns the device's number for one of several processes on a machine.
+  ///
+  /// Processes share devices if there are more processes than devices.
   static func ordinal(_ functions: hero_cuda_functions, place: Int) throws -> Int {
     var count: Int32 = 0
     try check(functions, functions.start(0), "start")
@@ -108,7 +108,7 @@ final class CUDAStream: @unchecked Sendable {
     return count > 0 ? place % Int(count) : 0
   }
 
-  /// The driver's devices.
+  /// Returns a description of each of the driver's devices.
   /// - Parameter canCompute: whether the other libraries are there.
   static func devices(_ functions: hero_cuda_functions, canCompute: Bool) -> [Device.Description] {
     var count: Int32 = 0
@@ -141,7 +141,7 @@ final class CUDAStream: @unchecked Sendable {
   /// Makes the device current for the calling thread.
   func enter() { check(functions.set_context(context), "use the device") }
 
-  /// Ends the program where the device failed: nothing on it can be trusted any more.
+  /// Ends the program if a call failed: nothing on the device can be trusted then.
   func check(_ failure: Int32, _ what: String) {
     guard failure != 0 else { return }
     deviceFailed("CUDA could not \(what): \(Self.text(functions, failure))")
@@ -162,7 +162,7 @@ final class CUDAStream: @unchecked Sendable {
     check(functions.stream_synchronize(handle), "wait for the device")
   }
 
-  /// What tells one GPU, or one part of one, from all others.
+  /// Returns the UUID that tells one GPU, or one part of a GPU, from all others.
   func identity() throws -> [UInt8] {
     var uuid = [CChar](repeating: 0, count: 16)
     try Self.check(functions, functions.device_uuid(&uuid, device), "identify the device")
@@ -182,19 +182,19 @@ extension CUDAStream {
     return event
   }
 
-  /// Marks with the event what is queued so far.
+  /// Records in the event what is queued so far.
   func record(_ event: UnsafeMutableRawPointer) {
     enter()
     check(functions.event_record(event, handle), "mark a place in a stream")
   }
 
-  /// Waits until the device has come to what the event marks.
+  /// Waits until the device reaches the event.
   func wait(until event: UnsafeMutableRawPointer) {
     enter()
     check(functions.event_synchronize(event), "wait for the device")
   }
 
-  /// Lets what is queued from here on come after what the event marks now.
+  /// Makes what is queued from here on wait for what the event marks at this point.
   func wait(for event: UnsafeMutableRawPointer) {
     enter()
     check(functions.stream_wait(handle, event, 0), "wait for another stream")

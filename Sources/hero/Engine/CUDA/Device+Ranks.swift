@@ -1,15 +1,16 @@
 import CCUDA
 
 extension Device {
-  /// What a rank tells the others of its device.
+  /// The kind of a rank's device, as it tells the others.
   private enum Kind: UInt8 {
     case processor, linkable, unlinkable
   }
 
-  /// Connects the devices of all ranks without the hosts' memory, where NCCL can. All ranks call
-  /// it, with the device that they opened.
-  /// - Parameter note: called with one line if gradients of GPUs go through the host, and why.
-  /// - Throws: `EngineError` where NCCL is installed and fails.
+  /// Connects the devices of all ranks by NCCL where it can, bypassing the hosts' memory.
+  ///
+  /// All ranks call it with the device that they opened.
+  /// - Parameter note: called with one line that says why gradients of GPUs go through the host.
+  /// - Throws: `EngineError` if NCCL is installed and fails.
   public static func link(
     _ backend: any Backend, among communicator: any Communicator, note: (String) -> Void
   ) throws {

@@ -1,7 +1,6 @@
-/// Tensors between ranks. Where a device's memory is not the host's and the devices have no link,
-/// they pass through the host's.
+/// Collectives of tensors, which pass through the host's memory if the devices have no link.
 extension Communicator {
-  /// Rank 0's elements of a tensor of values, on all ranks.
+  /// Copies rank 0's elements of a tensor of values to all ranks.
   public func broadcast(_ tensor: Tensor, on backend: any Backend) {
     guard size > 1, tensor.count > 0 else { return }
     if let link = backend.link { return link.broadcast(tensor) }
@@ -10,7 +9,7 @@ extension Communicator {
     }
   }
 
-  /// A tensor added up over all ranks, in place.
+  /// Sums a tensor over all ranks, in place.
   public func sum(_ tensor: Tensor, on backend: any Backend) {
     guard size > 1, tensor.count > 0 else { return }
     if let link = backend.link { return link.sum(tensor) }
@@ -22,8 +21,8 @@ extension Communicator {
     PendingSum(tensor, backend: backend, communicator: self, channel: channel)
   }
 
-  /// Every rank's rows below one another.
-  /// - Parameter counts: rows of each rank.
+  /// Returns every rank's rows, one rank below the other.
+  /// - Parameter counts: the number of rows of each rank.
   public func gatherRows(_ own: Tensor, counts: [Int], on backend: any Backend) -> Tensor {
     precondition(counts.count == size && own.rows == counts[rank])
     guard size > 1 else { return own }
@@ -43,13 +42,13 @@ extension Communicator {
 }
 
 extension Tensor {
-  /// The elements of a float32 tensor that lies in the host's memory.
+  /// The elements of a float32 tensor in the host's memory; nil for any other.
   var onHost: UnsafeMutableBufferPointer<Float>? {
     storage is HostStorage && storage.type == .float32
       ? UnsafeMutableBufferPointer(start: pointer, count: count) : nil
   }
 
-  /// Runs `body` on the elements, or on a copy of them that is put back.
+  /// Runs `body` on the elements, or on a copy that is put back if `writesBack` is true.
   fileprivate func withHostElements(
     on backend: any Backend, writesBack: Bool, _ body: (UnsafeMutableBufferPointer<Float>) -> Void
   ) {
@@ -65,13 +64,13 @@ extension Tensor {
   }
 }
 
-/// A tensor whose sum over all ranks is under way.
+/// A sum of a tensor over all ranks, in progress.
 final class PendingSum {
   let tensor: Tensor
   private let backend: any Backend
-  /// Nil where the devices add up themselves.
+  /// The collective in the host's memory; nil if the devices sum over their link.
   let collective: PendingCollective?
-  /// What travels in place of a device's memory.
+  /// The elements that travel in place of a device's memory.
   private let copy: UnsafeMutableBufferPointer<Float>?
 
   init(_ tensor: Tensor, backend: any Backend, communicator: any Communicator, channel: Channel) {
@@ -90,8 +89,7 @@ final class PendingSum {
     }
   }
 
-  /// Returns when it is over; where the devices add up themselves, what is queued from here on
-  /// comes after it.
+  /// Waits for the sum; over a link, makes whatever is queued from here on come after it.
   func wait() {
     guard let collective else {
       backend.link?.finishSums()

@@ -2,64 +2,64 @@ import Foundation
 
 /// The processes of a job, its ranks, as one of them sees them.
 ///
-/// All ranks call the same collectives in the same order on each channel; what they come to is the
-/// same on all of them. Half a job is of no use: a communicator that fails tells why and ends the
-/// process, and with it the job, so that nothing here throws.
+/// All ranks call the same collectives in the same order on each channel and get the same results.
+/// Half a job is of no use, so nothing here throws: a communicator that fails says why and ends the
+/// job.
 public protocol Communicator: AnyObject, Sendable {
-  /// Which process this is, from 0. Rank 0 writes files and speaks for all.
+  /// The number of this process, from 0; rank 0 writes files and messages.
   var rank: Int { get }
-  /// How many processes there are.
+  /// The number of processes.
   var size: Int { get }
-  /// What they are, in words: `4 processes on 2 machines (Open MPI v4.1.4)`; empty for one that is
-  /// alone.
+  /// A description such as `4 processes, Open MPI v4.1.4`; empty for a single process.
   var summary: String { get }
-  /// Begins a collective, whose memory must stay as it is until it is over.
+  /// Begins a collective; its memory must stay as it is until the collective is over.
   func begin(_ collective: Collective, on channel: Channel) -> PendingCollective
   /// Says why the job cannot continue, and ends all ranks at once.
   func fail(_ message: String) -> Never
 }
 
-/// Collectives of two channels do not wait for one another, so an update's gradients may be under
-/// way while another collective runs.
+/// A sequence of collectives that does not wait for those of the other channel.
+///
+/// So an update's gradients may travel while another collective runs.
 public enum Channel: Int, CaseIterable, Sendable {
-  /// What is needed at once.
+  /// Collectives whose results are needed at once.
   case foreground
   /// Gradients, which travel during the backward pass.
   case gradients
 }
 
-/// What ranks do together, in place, in the host's memory.
+/// A joint operation of all ranks, in place, in the host's memory.
 public enum Collective {
-  /// Elements added up over all ranks.
+  /// The sum of each element over all ranks.
   case sum(UnsafeMutableBufferPointer<Float>)
   case sumDoubles(UnsafeMutableBufferPointer<Double>)
-  /// The largest of each element.
+  /// The largest value of each element over all ranks.
   case maximum(UnsafeMutableBufferPointer<Double>)
-  /// The bits that any rank has.
+  /// The bitwise OR over all ranks.
   case union(UnsafeMutableBufferPointer<UInt8>)
-  /// Every rank's bytes end to end, in the order of the ranks; a rank's own lie in their place
+  /// Every rank's bytes end to end, in the order of the ranks; each rank puts its own in place
   /// before.
   case gather(UnsafeMutableRawBufferPointer, counts: [Int])
-  /// The bytes of one rank.
+  /// One rank's bytes, on all ranks.
   case broadcast(UnsafeMutableRawBufferPointer, from: Int)
-  /// Nothing but the waiting for one another.
+  /// Only the wait for one another.
   case barrier
 }
 
-/// A collective that is under way.
+/// A collective in progress.
 public final class PendingCollective: @unchecked Sendable {
   private let condition = NSCondition()
   private var isDone = false
   private var waiting = 0
-  /// When it was begun, in seconds on a clock that never goes back.
+  /// The time at which it began, in seconds on a monotonic clock.
   public let began = monotonicSeconds()
-  /// When it was over; read it after `wait`.
+  /// The time at which it ended, in seconds on the same clock; read it after `wait`.
   public private(set) var ended = 0.0
 
-  /// A collective that has not ended.
+  /// Makes a collective that has not ended.
   public init() {}
 
-  /// Tells those who wait. Called once, by the communicator.
+  /// Ends the collective and wakes those who wait; the communicator calls it once.
   public func finish() {
     condition.lock()
     ended = monotonicSeconds()
@@ -68,14 +68,14 @@ public final class PendingCollective: @unchecked Sendable {
     condition.unlock()
   }
 
-  /// Whether a thread does nothing else until it is over.
+  /// Whether a thread is waiting for it to end.
   public var isAwaited: Bool {
     condition.lock()
     defer { condition.unlock() }
     return waiting > 0
   }
 
-  /// Returns when it is over.
+  /// Waits until the collective is over.
   public func wait() {
     condition.lock()
     waiting += 1
@@ -85,15 +85,15 @@ public final class PendingCollective: @unchecked Sendable {
   }
 }
 
-/// Seconds on a clock that never goes back.
+/// Returns the seconds on a monotonic clock.
 public func monotonicSeconds() -> Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
 
-/// A process that is alone: everything is its own already.
+/// A single process, which holds everything already.
 public final class SoleCommunicator: Communicator {
   /// The only instance; it has no state.
   public static let shared = SoleCommunicator()
 
-  /// 0: the first rank, which writes and speaks.
+  /// 0: the first rank, which writes files and messages.
   public var rank: Int { 0 }
   /// 1
   public var size: Int { 1 }
@@ -115,20 +115,20 @@ public final class SoleCommunicator: Communicator {
 }
 
 extension Communicator {
-  /// Whether this rank writes files and speaks.
+  /// Whether this rank writes files and messages.
   public var isFirst: Bool { rank == 0 }
 
-  /// This rank's part of `count` things in a row, as even as possible: the parts end to end are all
-  /// of them.
+  /// Returns this rank's part of `count` items; end to end, the ranks' parts are all of them, as
+  /// even as possible.
   public func part(of count: Int) -> Range<Int> { count * rank / size..<count * (rank + 1) / size }
 
   /// Waits for all ranks.
   public func barrier() { begin(.barrier, on: .foreground).wait() }
 
-  /// Each number added up over all ranks.
+  /// Returns the sum of each number over all ranks.
   public func sum(_ values: [Double]) -> [Double] { combined(values) { .sumDoubles($0) } }
 
-  /// The largest of each number.
+  /// Returns the largest value of each number over all ranks.
   public func maximum(_ values: [Double]) -> [Double] { combined(values) { .maximum($0) } }
 
   private func combined(
@@ -140,7 +140,7 @@ extension Communicator {
     return values
   }
 
-  /// Every rank's bytes, of any number each.
+  /// Returns every rank's bytes, of any number each.
   public func gather(_ bytes: [UInt8]) -> [[UInt8]] {
     guard size > 1 else { return [bytes] }
     var counts = [Double](repeating: 0, count: size)
@@ -154,8 +154,8 @@ extension Communicator {
     }
   }
 
-  /// Every rank's elements end to end.
-  /// - Parameter counts: how many each has, which all ranks know.
+  /// Returns every rank's elements, end to end.
+  /// - Parameter counts: the number of elements of each rank, which all ranks know.
   public func gather<Element: BitwiseCopyable>(_ own: [Element], counts: [Int]) -> [Element] {
     precondition(counts.count == size && own.count == counts[rank])
     guard size > 1 else { return own }
@@ -170,10 +170,10 @@ extension Communicator {
     }
   }
 
-  /// Bytes that MPI's counts of 32 bits hold, with room to spare.
+  /// The most bytes of a collective, well within MPI's 32-bit counts.
   private static var mostBytes: Int { 1 << 28 }
 
-  /// - Parameter counts: bytes of each rank.
+  /// - Parameter counts: the number of bytes of each rank.
   func gather(_ buffer: UnsafeMutableRawBufferPointer, counts: [Int]) {
     let total = counts.reduce(0, +)
     if total <= Self.mostBytes { return begin(.gather(buffer, counts: counts), on: .foreground).wait() }
@@ -184,7 +184,7 @@ extension Communicator {
     }
   }
 
-  /// The bytes of one rank, on all.
+  /// Copies the bytes of one rank to all.
   func broadcast(_ buffer: UnsafeMutableRawBufferPointer, from root: Int) {
     for first in stride(from: 0, to: buffer.count, by: Self.mostBytes) {
       let piece = buffer[first..<min(buffer.count, first + Self.mostBytes)]
@@ -192,7 +192,7 @@ extension Communicator {
     }
   }
 
-  /// Rank 0's numbers, as many on all ranks.
+  /// Returns rank 0's numbers on all ranks, which pass as many.
   public func broadcast(_ values: [Double]) -> [Double] {
     guard size > 1 else { return values }
     var values = values

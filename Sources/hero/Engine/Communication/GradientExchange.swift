@@ -1,32 +1,31 @@
-/// Sums the gradients of an update over all ranks during its backward pass.
+/// The sum of an update's gradients over all ranks, during the backward pass.
 ///
-/// Neighbouring parameters form buckets. A bucket leaves as soon as the
-/// backward pass has left its last parameter, in an order on which all ranks agree beforehand:
-/// early buckets go early. The collectives of the backward pass itself have their place in that
-/// order, since devices keep to one. If any rank has a gradient for a parameter, all get one, of
-/// zeros where a rank has none.
+/// Neighbouring parameters form buckets. A bucket leaves as soon as the backward pass has left its
+/// last parameter. All ranks agree on the order beforehand; early buckets go early. The collectives
+/// of the backward pass have their place in that order, since devices keep to one. If any rank has
+/// a gradient for a parameter, all get one, of zeros on a rank without.
 public final class GradientExchange {
   private let store: ParameterStore
   private let communicator: any Communicator
   private let bucketSize: Int
-  /// What the exchanges so far took.
+  /// The timing of all exchanges so far.
   public private(set) var timing = Timing()
 
-  /// What exchanges took.
+  /// The timing of exchanges.
   public struct Timing: Equatable, Sendable {
-    /// Updates that the other figures are of.
+    /// The number of updates that the other figures cover.
     public var updates = 0
-    /// Bytes of gradients that each rank had to add up, without rows that no rank has any for.
+    /// The bytes of gradients that each rank had to sum, without table rows that no rank has.
     public var bytes = 0
-    /// Seconds in which gradients were under way, waiting for slower ranks included.
+    /// The seconds in which gradients were under way, including the wait for slower ranks.
     public var underway = 0.0
-    /// Seconds of these in which there was nothing else to do.
+    /// The part of these seconds in which there was nothing else to do.
     public var exposed = 0.0
 
-    /// The share of the exchange that the backward pass hid; nil where nothing was exchanged.
+    /// The share of the exchange that the backward pass hid; nil if nothing was exchanged.
     public var hidden: Double? { underway > 0 ? max(0, 1 - exposed / underway) : nil }
 
-    /// What passed between two readings.
+    /// Returns the timing between two readings.
     public static func - (later: Timing, earlier: Timing) -> Timing {
       Timing(
         updates: later.updates - earlier.updates, bytes: later.bytes - earlier.bytes,
@@ -34,18 +33,18 @@ public final class GradientExchange {
     }
   }
 
-  /// - Parameter bucketSize: elements of a bucket, about: large enough that a message's start costs
-  ///   little, small enough that the first leaves early. By default 8 MB, and 32 MB between devices
-  ///   with a link, which is faster.
+  /// - Parameter bucketSize: the approximate number of elements of a bucket: large enough that a
+  ///   message's start costs little, small enough that the first leaves early. By default 8 MB, and
+  ///   32 MB between devices with a link, which is faster.
   public init(_ store: ParameterStore, communicator: any Communicator, bucketSize: Int? = nil) {
     self.store = store
     self.communicator = communicator
     self.bucketSize = max(1, bucketSize ?? (store.backend.link == nil ? 1 << 21 : 1 << 23))
   }
 
-  /// The backward pass of an update's last batch, after which the store holds the sums over all
-  /// ranks.
-  /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still need the
+  /// Runs the backward pass of an update's last batch, after which the store holds the sums over
+  /// all ranks.
+  /// - Parameter tape: nil if no rank has a batch: gradients of earlier ones may still need the
   ///   exchange.
   public func backward(_ tape: Tape?) {
     guard communicator.size > 1 else {
@@ -89,7 +88,7 @@ public final class GradientExchange {
     timing.updates += 1
     timing.bytes += bytes
     timing.exposed += monotonicSeconds() - idleSince
-    // Time in which at least one was under way: they begin in order.
+    // Collectives begin in order; this adds the time in which at least one was under way.
     var end = 0.0
     for collective in sums.compactMap(\.collective) {
       timing.underway += max(0, collective.ended - max(end, collective.began))
@@ -97,32 +96,32 @@ public final class GradientExchange {
     }
   }
 
-  /// Parameters that lie side by side.
+  /// Adjoining parameters whose gradients leave together.
   private struct Bucket {
     var range: Range<Int>
     var parameters: [Parameter]
-    /// The backward pass reaches its last parameter where this is lowest.
+    /// The lowest record of its parameters, where the backward pass reaches the last of them.
     var turn: Double
-    /// Collectives of the backward pass that come before it.
+    /// The number of collectives of the backward pass that come before it.
     var exchanges: Int
-    /// Parameters that this rank's backward pass has yet to leave.
+    /// The number of parameters that this rank's backward pass has yet to leave.
     var unfinished = 0
     var isTable: Bool { SharedTable.isMeant(for: parameters[0]) }
   }
 
-  /// All ranks' buckets, in the order in which they leave, and which one each of this rank's
-  /// waiting parameters is in.
+  /// Returns all ranks' buckets in the order in which they leave, and the bucket of each parameter
+  /// that this rank waits for.
   private func agreedBuckets(_ tape: Tape?) -> ([Bucket], [ObjectIdentifier: Int]) {
     let parameters = store.parameters
     let uses = tape?.firstUses ?? [:]
-    // The record that the backward pass leaves a parameter by, the later the earlier; −1 where it
-    // has no gradient.
+    // The record at which the backward pass leaves a parameter, the higher the earlier; −1 without
+    // a gradient.
     let ready = Double(UInt32.max)
     let turns = parameters.map { parameter in
       uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
     }
-    // A rank that leaves a parameter earlier waits for the collectives that come before it
-    // elsewhere.
+    // A rank that leaves a parameter earlier waits for the collectives that precede it on other
+    // ranks.
     let earlier = parameters.map { parameter in
       uses[ObjectIdentifier(parameter)].map { use in Double(tape?.exchanges.count { $0 >= use } ?? 0) } ?? 0
     }
@@ -144,7 +143,7 @@ public final class GradientExchange {
           Bucket(range: parameter.range, parameters: [parameter], turn: turn, exchanges: exchanges))
       }
     }
-    // Of equal turns the one that lies further back, on every rank alike.
+    // Of equal turns, the bucket further back in the arena leaves first, on every rank alike.
     buckets.sort {
       ($1.exchanges, $0.turn, $0.range.lowerBound) > ($0.exchanges, $1.turn, $1.range.lowerBound)
     }
@@ -162,7 +161,7 @@ public final class GradientExchange {
     for parameter in bucket.parameters { store.completeGradient(of: parameter) }
   }
 
-  /// A table, which has a bucket of its own.
+  /// Returns the table of a bucket that consists of one; nil for other buckets.
   private func table(in bucket: Bucket) -> SharedTable? {
     let parameter = bucket.parameters[0]
     guard bucket.isTable, let gradient = parameter.gradient, let rows = parameter.gradientRows else {
@@ -172,7 +171,7 @@ public final class GradientExchange {
   }
 
   private func begin(_ tensor: Tensor) -> [PendingSum] {
-    // What is large leaves in pieces, which the network takes up one after another.
+    // A large tensor leaves in pieces, which the network takes up one after another.
     stride(from: 0, to: tensor.count, by: 2 * bucketSize).map { first in
       let range = first..<min(tensor.count, first + 2 * bucketSize)
       return communicator.beginSum(

@@ -1,26 +1,26 @@
 /// The gradient of a large table, of which only rows with a gradient on some rank travel.
 ///
-/// A batch reads some thousand of fifty thousand words, and their table is a third of all
-/// gradients. The forward pass reads it first, so its gradient is whole only when the backward pass
-/// ends, and nothing is left to hide it behind.
+/// A batch reads a few thousand of fifty thousand words, and their table is a third of all
+/// gradients. The forward pass reads it first, so its gradient is complete only at the end of the
+/// backward pass. Nothing is left then to hide the exchange.
 final class SharedTable {
   private let gradient: Tensor
   private let backend: any Backend
-  /// One byte a row: whether a rank has anything in it.
+  /// One byte per row: 1 for a row that may have a gradient.
   private let marks: UnsafeMutableBufferPointer<UInt8>
   private let union: PendingCollective
-  /// Rows that travel, one below the other; nil while unknown, or where the whole table does.
+  /// The rows that travel, one below the other; nil while unknown, or if the whole table travels.
   private var packed: (rows: [Int], tensor: Tensor)?
 
-  /// Whether a parameter is a table of words or the like, of which batches read few rows.
+  /// Returns whether a parameter is a table, of words or the like, of which batches read few rows.
   static func isMeant(for parameter: Parameter) -> Bool {
     parameter.shape.count == 2 && parameter.shape[0] >= 256 && parameter.shape[0] > 4 * parameter.shape[1]
   }
 
-  /// Begins to ask which rows there are.
+  /// Begins to find out which rows have a gradient on any rank.
   /// - Parameters:
-  ///   - gradient: whole on this rank.
-  ///   - rows: of it that may be other than zero.
+  ///   - gradient: complete on this rank.
+  ///   - rows: the rows of it that may be nonzero.
   init(_ gradient: Tensor, rows: GradientRows, backend: any Backend, communicator: any Communicator) {
     (self.gradient, self.backend) = (gradient, backend)
     marks = .allocate(capacity: gradient.rows)
@@ -36,7 +36,7 @@ final class SharedTable {
 
   deinit { marks.deallocate() }
 
-  /// What has to be added up: the rows of all ranks, or the whole table where they are most of it.
+  /// Returns what to sum: the rows of all ranks, or the whole table if they are most of it.
   func rows() -> Tensor {
     union.wait()
     let rows = marks.indices.filter { marks[$0] != 0 }
@@ -47,7 +47,7 @@ final class SharedTable {
     return tensor
   }
 
-  /// Puts the sums into their places.
+  /// Copies the sums to their rows.
   func finish() {
     guard let packed else { return }
     var places = [Int32](repeating: -1, count: gradient.rows)

@@ -1,7 +1,7 @@
 import CMPI
 import Foundation
 
-/// Divides a machine's cores among the ranks that share it.
+/// The division of a machine's cores among the ranks that share it.
 public enum CoreDivision {
   /// A rank's machine and the cores that it may run on.
   struct Place: Equatable {
@@ -9,10 +9,10 @@ public enum CoreDivision {
     var cores: Set<Int>
   }
 
-  /// How many threads this rank should compute with: its part of every core that it may run on.
+  /// Returns this rank's number of threads: its part of every core that it may run on.
   ///
-  /// Without instructions a launcher binds each process to one core, whatever the machine has. If
-  /// that leaves cores idle, this process takes an equal part of all of them instead.
+  /// By default a launcher binds each process to one core, whatever the machine has. If that leaves
+  /// cores idle, this process binds itself to an equal part of all of them.
   public static func threads(_ communicator: MPICommunicator) -> Int {
     let own = Place(node: communicator.node, cores: allowedCores())
     let places = communicator.gather(encoded(own)).map(decoded)
@@ -26,13 +26,15 @@ public enum CoreDivision {
     return share(of: place, neighbours.map { places[$0].cores })
   }
 
-  /// One core each, of a machine that has more.
+  /// Returns whether each rank has a single core of a machine that has more.
   static func isBoundByDefault(_ cores: [Set<Int>], machine: Int) -> Bool {
     cores.allSatisfy { $0.count == 1 } && cores.count < machine
   }
 
-  /// Cores that fall to one of the ranks of a machine; every core is divided among those that may
-  /// run on it, and what is left over goes to the first.
+  /// Returns the number of cores for one of a machine's ranks.
+  ///
+  /// The ranks that may run on a core divide it. Ranks with the same cores get shares that differ
+  /// by one at most.
   static func share(of place: Int, _ cores: [Set<Int>]) -> Int {
     let own = cores[place]
     let same = cores.indices.filter { cores[$0] == own }
@@ -55,7 +57,7 @@ public enum CoreDivision {
     !cores.isEmpty && hero_use_cores(Int32(cores.lowerBound), Int32(cores.count)) == 0
   }
 
-  /// The node, then the cores, as 32-bit numbers.
+  /// Returns the node, then the cores, as 32-bit numbers.
   private static func encoded(_ place: Place) -> [UInt8] {
     let values = ([place.node] + place.cores.sorted()).map { Int32($0) }
     return values.withUnsafeBytes { Array($0) }

@@ -2,35 +2,35 @@ import CMPI
 import Foundation
 import Synchronization
 
-/// Why a plugin could not be used.
+/// The reason why a plugin cannot be used.
 struct PluginProblem: Error { let reason: String }
 
 /// The ranks of an MPI job.
 ///
-/// One thread makes all calls of MPI, and none of them waits. It begins collectives on behalf of
-/// the other threads, polls them, and sends the neighbours a sign of life every second. So
-/// collectives run behind a computation under any MPI (MPI_THREAD_FUNNELED), and a lost rank or
-/// network is noticed even if no thread waits for it.
+/// One thread makes all calls of MPI, and none of them waits. It begins collectives for the other
+/// threads, polls them, and sends the neighbours a sign of life every second. So collectives run
+/// behind a computation under any MPI (MPI_THREAD_FUNNELED), and a lost rank or network is noticed
+/// even if no thread waits for it.
 public final class MPICommunicator: Communicator, @unchecked Sendable {
-  /// This process among ``size``, from 0.
+  /// The number of this process among ``size``, from 0.
   public let rank: Int
-  /// Processes of the job.
+  /// The number of processes in the job.
   public let size: Int
-  /// As in "4 processes on 2 machines (Open MPI v4.1.4)".
+  /// A description such as "4 processes, Open MPI v4.1.4".
   public let summary: String
   /// The lowest rank on the same machine.
   public let node: Int
-  /// How many ranks on the same machine come before this one.
+  /// The number of ranks on the same machine that come before this one.
   public let place: Int
   private let plugin: hero_mpi_plugin
   private let condition = NSCondition()
-  /// The following hold the lock.
+  /// The collectives to begin; `condition` guards this and the following properties.
   private var asked: [Job] = []
   private var isLeaving = false
   private var isClosing = false
   private var isClosed = false
   private var endingStatus: Int32?
-  /// The other ranks on this machine, by their processes.
+  /// The other ranks on this machine, with their process ids.
   private var neighbours: [(rank: Int, process: Int32)] = []
   private var lastLook = 0.0
 
@@ -40,18 +40,17 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     var pending: PendingCollective
   }
 
-  /// Seconds after which a rank that is not heard of counts as lost; 0 for never.
+  /// The seconds of silence after which a rank counts as lost; 0 for never.
   private static let patience =
     ProcessInfo.processInfo.environment["HERO_MPI_TIMEOUT"].flatMap { Double($0) } ?? 30
-  /// The same once a signal asked the program to stop: a launcher that has lost a rank sends it to
-  /// the others, which wait for that rank.
+  /// The same after a signal has asked the program to stop, since a launcher that loses a rank
+  /// sends a signal to the others, which wait for that rank.
   private static let patienceAfterSignal = 5.0
-  /// Collectives that the plugin has under way at most; the plugin has room for some more.
+  /// The most collectives that the plugin has under way; it has room for some more.
   private static let mostUnderWay = 64
 
   /// Joins the job that this process was started in.
-  /// - Throws: `PluginProblem` where the plugin cannot be loaded; `EngineError` where MPI does not
-  ///   start.
+  /// - Throws: `PluginProblem` if the plugin cannot be loaded; `EngineError` if MPI does not start.
   init(plugin path: String) throws {
     guard FileManager.default.fileExists(atPath: path) else {
       throw PluginProblem(reason: "there is no such file")
@@ -74,7 +73,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     condition.lock()
     neighbours = (0..<size).compactMap { other in
       let process = processes[2 * other + 1]
-      // A process of another container may be on this machine and yet not be seen.
+      // A process in another container may be on this machine and yet invisible.
       let isSeen = other != rank && Int(processes[2 * other]) == node && !Self.isGone(process)
       return isSeen ? (other, process) : nil
     }
@@ -83,8 +82,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
 
   private static func isGone(_ process: Int32) -> Bool { kill(process, 0) != 0 && errno == ESRCH }
 
-  /// The first words between the thread that makes all calls and the one that makes the
-  /// communicator.
+  /// The handshake between the thread that makes all calls and the one that makes the communicator.
   private final class Opening: @unchecked Sendable {
     private let opened = DispatchSemaphore(value: 0)
     private let handed = DispatchSemaphore(value: 0)
@@ -123,8 +121,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   }
 
   /// Waits for all ranks and leaves the job; no collective can follow.
-  /// - Parameter status: to exit with where MPI does not return, as over a network that has failed
-  ///   since.
+  /// - Parameter status: the exit status if MPI does not return, as over a network that has failed.
   public func close(status: Int32) {
     condition.lock()
     isLeaving = true
@@ -150,7 +147,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     endingStatus = status
     condition.signal()
     condition.unlock()
-    // MPI ends this process too; where it cannot reach the others it may take its time.
+    // MPI ends this process too, but may take its time if it cannot reach the others.
     sleep(5)
     _exit(status)
   }
@@ -195,7 +192,7 @@ extension MPICommunicator {
     }
   }
 
-  /// Leaves the processor to those who compute, the longer nothing moves the longer.
+  /// Yields the processor to threads that compute, for longer if nothing moves or no thread waits.
   private func rest(rounds: Int, isAwaited: Bool) {
     if isAwaited, rounds < 200 { sched_yield() } else { usleep(isAwaited ? 20 : 200) }
   }
@@ -258,7 +255,7 @@ extension MPICommunicator {
     try? FileHandle.standardError.write(contentsOf: Data("hero: error: rank \(rank): \(message)\n".utf8))
   }
 
-  /// The same as `fail`, for this thread.
+  /// Ends all ranks as `fail` does, from the thread that calls MPI.
   private func end(_ message: String) -> Never {
     tell(message)
     endsProcess(after: 5, status: 1)
@@ -266,7 +263,7 @@ extension MPICommunicator {
     _exit(1)
   }
 
-  /// MPI may wait for ever for those that it cannot reach.
+  /// Exits after some seconds, since MPI may wait for ever for ranks that it cannot reach.
   private func endsProcess(after seconds: UInt32, status: Int32) {
     let deadline = Thread {
       sleep(seconds)

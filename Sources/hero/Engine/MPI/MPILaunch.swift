@@ -1,6 +1,6 @@
 import Foundation
 
-/// How an MPI launcher says that it started this process.
+/// The launch of this process by an MPI launcher, as the environment tells it.
 public struct MPILaunch: Equatable, Sendable {
   /// A family of MPI libraries with one binary interface, named as its plugin is.
   public enum Library: String, CaseIterable, Sendable {
@@ -8,29 +8,29 @@ public struct MPILaunch: Equatable, Sendable {
     case mpich
   }
 
-  /// The launcher, as people call it.
+  /// The launcher's common name.
   public var launcher: String
-  /// Processes that it started.
+  /// The number of processes that it started; 0 if unknown.
   public var size: Int
-  /// Libraries that it may have started the job for, the likeliest first.
+  /// The libraries that it may have started the job for, the likeliest first.
   public var libraries: [Library]
 
-  /// Variable that names a library, or a plugin's file, where the environment would mislead.
+  /// The variable that names a library, or a plugin's file, where the environment would mislead.
   static let override = "HERO_MPI"
 
-  /// - Returns: nil where the environment is not that of a job of MPI.
+  /// - Returns: nil if the environment is not that of an MPI job.
   public init?(environment: [String: String]) {
     func number(_ name: String) -> Int? { environment[name].flatMap { Int($0) } }
     if let size = number("OMPI_COMM_WORLD_SIZE") {
       self.init(launcher: "mpirun", size: size, libraries: [.openMPI])
     } else if let size = number("PMI_SIZE") {
-      // Hydra, and srun --mpi=pmi2.
+      // Hydra, and srun --mpi=pmi2, set this variable.
       let launcher = environment["SLURM_STEP_ID"] == nil ? "mpiexec" : "srun"
       self.init(launcher: launcher, size: size, libraries: [.mpich, .openMPI])
     } else if let size = number("SLURM_STEP_NUM_TASKS"), environment["SLURM_PROCID"] != nil {
       self.init(launcher: "srun", size: size, libraries: [.openMPI, .mpich])
     } else if environment["PMIX_RANK"] != nil {
-      // Does not say how many there are.
+      // PMIx does not tell the number of processes.
       self.init(launcher: "a PMIx launcher", size: 0, libraries: [.openMPI, .mpich])
     } else {
       return nil
@@ -44,9 +44,9 @@ public struct MPILaunch: Equatable, Sendable {
 }
 
 extension MPILaunch {
-  /// The processes of the job that started this one; a sole one where MPI did not start it.
-  /// - Parameter program: the program's file, beside which the plugins lie in `lib`.
-  /// - Throws: `EngineError` where MPI started it, and it cannot join: the copies would each do the
+  /// Joins the job of MPI that started this process; without one, returns the sole process.
+  /// - Parameter program: the program's file; the plugins lie in `lib` beside it or above it.
+  /// - Throws: `EngineError` if MPI started the process and it cannot join: each copy would do the
   ///   whole work.
   public static func join(
     environment: [String: String] = ProcessInfo.processInfo.environment, program: String
@@ -75,7 +75,7 @@ extension MPILaunch {
         + "'make mpi' builds the plugins of the MPIs that are installed")
   }
 
-  /// Where the plugin for an MPI is looked for: in `lib` beside the program, or above it as in a
+  /// Returns the path of the plugin for an MPI: in `lib` beside the program, or above it as in a
   /// release.
   /// - Parameter program: the program's own file.
   public static func plugin(_ library: Library, program: String) -> String {

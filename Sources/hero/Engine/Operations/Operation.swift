@@ -1,21 +1,21 @@
 /// A piece of a device's work, as a value.
 ///
-/// One file has an operation's fields, the shapes that it takes, the memory that it reads and
-/// writes, and how each device does it. A device's `run(_:)` checks an operation and then calls the
-/// `run(on:)` of its own; a new device is a line here and an extension of every operation.
+/// One file holds an operation's fields, the shapes that it takes, the memory that it reads and
+/// writes, and how each device does it. A device's `run(_:)` checks an operation, then calls its
+/// own `run(on:)`. A new device is a line here and an extension of every operation.
 ///
-/// Shapes are preconditions: a mismatch is a programmer's error, what comes from files was checked
+/// Shapes are preconditions: a mismatch is a programming error, since input from files is checked
 /// before. Outputs are written whole unless a `GradientTarget` says to accumulate. No operation
 /// allocates beyond the backend's reused buffers, none waits for the device, and none depends on
 /// how sequences are batched.
 public protocol Operation {
-  /// Ends the program where shapes or row numbers do not fit.
+  /// Ends the program if shapes or row numbers do not fit.
   func check()
-  /// The memory that is read.
+  /// The memory that the operation reads.
   var reads: [(any Operand)?] { get }
-  /// The memory that is written. Of what a `GradientTarget` adds to, the earlier contents are read.
+  /// The memory that the operation writes; it also reads what a `GradientTarget` adds to.
   var writes: [(any Operand)?] { get }
-  /// Rows, inner size and columns of a product; rows and columns of what else has any.
+  /// The rows, inner size and columns of a product; the rows and columns of others that have any.
   var shape: [Int] { get }
 
   func run(on cpu: CPUBackend)
@@ -23,13 +23,13 @@ public protocol Operation {
 }
 
 extension Operation {
-  /// The shape of what is read first.
+  /// The shape of the first operand that is read.
   public var shape: [Int] { (reads.first ?? nil)?.shape ?? [] }
 
-  /// Bytes that must be read and written, each once.
+  /// The bytes that the operation must read and write, each once.
   var bytes: Int { (reads + writes).reduce(0) { $0 + ($1?.bytes ?? 0) } }
 
-  /// In words: `LayerNormBackward` is "layer norm backward".
+  /// The name in words: `LayerNormBackward` is "layer norm backward".
   static var name: String {
     var words = ""
     for letter in "\(Self.self)" {
@@ -42,13 +42,13 @@ extension Operation {
 /// Memory that an operation reads or writes.
 public protocol Operand {
   var storage: Storage { get }
-  /// Bytes that pass when the operation reads or writes it.
+  /// The bytes that move when the operation reads or writes the memory.
   var bytes: Int { get }
   var shape: [Int] { get }
 }
 
 extension Tensor: Operand {
-  /// Elements times the size of one.
+  /// The number of elements times the size of one.
   public var bytes: Int { count * storage.type.size }
   /// [rows, columns]
   public var shape: [Int] { [rows, columns] }
@@ -62,11 +62,11 @@ extension Indices: Operand {
 }
 
 extension GradientTarget: Operand {
-  /// The tensor's.
+  /// The tensor's storage.
   public var storage: Storage { tensor.storage }
-  /// Written, and read before that where something is added to it.
+  /// The tensor's bytes, twice if the gradient accumulates, since it is read and written.
   public var bytes: Int { tensor.bytes * (accumulate ? 2 : 1) }
-  /// The tensor's.
+  /// The tensor's shape.
   public var shape: [Int] { tensor.shape }
 }
 

@@ -1,55 +1,55 @@
 import Foundation
 
-/// What a device's operations took, one event a call.
+/// The time that a device's operations take, with one event per call.
 ///
-/// Any thread may add events. Totals grow with the kinds of operations only; of the events
-/// themselves the first `eventLimit` are kept.
+/// Any thread may add events. The totals grow only with the kinds of operations; of the events, the
+/// first `eventLimit` are kept.
 public final class OperationProfile: @unchecked Sendable {
   /// A call of an operation.
   public struct Event: Sendable {
-    /// Its name in words.
+    /// The operation's name in words.
     public let operation: String
-    /// Nanoseconds since the profile began.
+    /// The start in nanoseconds since the profile began.
     public let start: UInt64
-    /// How long the call took.
+    /// The duration of the call in nanoseconds.
     public let nanoseconds: UInt64
-    /// Multiplications and additions of products (attention's included).
+    /// The number of multiplications and additions in products, attention's included.
     public let operations: Int
-    /// Bytes of the tensors that the operation must read and write, each once.
+    /// The bytes of the tensors that the operation must read and write, each counted once.
     public let bytes: Int
-    /// Rows, inner size and columns of a product; rows and columns of what else has any.
+    /// The rows, inner size and columns of a product; the rows and columns of others that have any.
     public let shape: [Int32]
-    /// Threads are numbered as they come; 1 is the first.
+    /// The number of the thread, from 1 in the order in which threads first appear.
     public let thread: Int
   }
 
   /// All calls of one operation.
   public struct Total: Sendable {
-    /// Calls so far.
+    /// The number of calls so far.
     public internal(set) var calls = 0
-    /// All calls together.
+    /// The time of all calls in seconds.
     public internal(set) var seconds = 0.0
-    /// Multiplications and additions of products.
+    /// The number of multiplications and additions in products.
     public internal(set) var operations = 0
-    /// Bytes that the calls must read and write, each tensor once a call.
+    /// The bytes that the calls must read and write, each tensor once per call.
     public internal(set) var bytes = 0
-    /// Seconds that the calls would have taken at the limits: each max(operations / peak, bytes /
+    /// The seconds that the calls would take at the limits, each max(operations / peak, bytes /
     /// bandwidth).
     public internal(set) var limitSeconds = 0.0
   }
 
-  /// What the device can do at most, measured when the profile began.
+  /// The device's limits, measured when the profile began.
   public struct Limits: Sendable {
-    /// Operations a second of large products.
+    /// The operations per second of large products.
     public let peak: Double
-    /// Bytes a second that copies and sums of large tensors read and write.
+    /// The bytes per second that copies and sums of large tensors read and write.
     public let bandwidth: Double
   }
 
-  /// Events that are kept, some 60 MB with what they come to as a file.
+  /// The most events that are kept: about 60 MB, with the text of the file made from them.
   public static let eventLimit = 400_000
 
-  /// The best rates that shares of the limit refer to.
+  /// The rates that shares of the limit refer to.
   public let limits: Limits
   private let lock = NSLock()
   private let begun = DispatchTime.now().uptimeNanoseconds
@@ -62,17 +62,17 @@ public final class OperationProfile: @unchecked Sendable {
   /// Seconds since the profile began.
   public var elapsed: Double { Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9 }
 
-  /// The first events.
+  /// The first events, at most `eventLimit`.
   public var events: [Event] { lock.withLock { kept } }
 
-  /// What was called at all, what took longest first.
+  /// The totals of all operations that were called, the longest first.
   public var totals: [(operation: String, total: Total)] {
     lock.withLock { sums.sorted { $0.value.seconds > $1.value.seconds }.map { ($0.key, $0.value) } }
   }
 
   /// - Parameters:
-  ///   - start: on the clock of `DispatchTime`.
-  ///   - end: on the same clock.
+  ///   - start: nanoseconds on the clock of `DispatchTime`.
+  ///   - end: nanoseconds on the same clock.
   func add(_ operation: String, start: UInt64, end: UInt64, operations: Int, bytes: Int, shape: [Int]) {
     let seconds = Double(end - start) * 1e-9
     lock.withLock {

@@ -1,12 +1,12 @@
 import Dispatch
 
-/// A device whose operations are recorded, each once, before another does them.
+/// A device that records each operation and has another device run it.
 ///
-/// An operation is waited for where it is issued, so that its time is its own; on the CPU that
-/// changes nothing, a GPU loses what it would do behind the host. What is computed is the same to
-/// the last bit.
+/// It waits for each operation where it is issued, so that the measured time is that operation's
+/// own. On the CPU that changes nothing; a GPU loses its overlap with the host. The results are the
+/// same bit for bit.
 public final class ProfiledBackend: Backend, @unchecked Sendable {
-  /// Grows with every call.
+  /// The profile, which grows with every call.
   public let profile: OperationProfile
   let base: any Backend
 
@@ -21,32 +21,32 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     profile = OperationProfile(limits: limits)
   }
 
-  /// The device's own.
+  /// The base device's value.
   public var summary: String { base.summary }
-  /// The device's own; collectives on it are not recorded.
+  /// The base device's link; collectives on it are not recorded.
   public var link: (any DeviceLink)? { base.link }
-  /// The device's own.
+  /// The base device's value.
   public var limits: BackendLimits { base.limits }
-  /// The device's own.
+  /// The base device's value.
   public var precision: Precision { base.precision }
-  /// The device's own.
+  /// The base device's value.
   public var stepsBetweenReads: Int { base.stepsBetweenReads }
-  /// The device's own.
+  /// The base device's value.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
-  /// The device's own.
+  /// The base device's value.
   public var keepsGELU: Bool { base.keepsGELU }
-  /// The device's own.
+  /// The base device's value.
   public var gradientBlock: Int { base.gradientBlock }
-  /// The device's own.
+  /// The base device's value.
   public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }
-  /// The device's own.
+  /// The base device's value.
   public var operations: Int { base.operations }
-  /// The device's own.
+  /// The base device's value.
   public var memory: (peak: Int, now: Int) { base.memory }
-  /// The device's own.
+  /// The base device's value.
   public var peakDeviceMemory: Int? { base.peakDeviceMemory }
 
-  /// Products are counted by the device.
+  /// Runs and records an operation; the device counts its products.
   public func run<O: Operation>(_ operation: O) {
     let before = base.operations
     let start = DispatchTime.now().uptimeNanoseconds
@@ -58,7 +58,7 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
       shape: operation.shape)
   }
 
-  /// Records what loading threads do too, which neither multiplies nor is waited for.
+  /// Records a call that does not multiply, without a wait of its own; loading threads make some.
   private func moved<Result>(_ name: String, bytes: Int, _ body: () -> Result) -> Result {
     let start = DispatchTime.now().uptimeNanoseconds
     let result = body()
@@ -67,17 +67,17 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     return result
   }
 
-  /// Waits, and records it as "wait".
+  /// Waits and records that as "wait".
   public func synchronize() { moved("wait", bytes: 0) { base.synchronize() } }
-  /// Not recorded.
+  /// Allocates memory without recording it.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     base.makeStorage(count: count, type: type)
   }
-  /// Not recorded.
+  /// Allocates zeros without recording it.
   public func makeZeros(count: Int, type: ElementType) -> Storage {
     base.makeZeros(count: count, type: type)
   }
-  /// Not recorded.
+  /// Allocates weights without recording it.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Records "upload", with the tensor read once and written once.
   public func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
@@ -102,7 +102,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
 }
 
 extension Backend {
-  /// The best of several copies and sums of 128 MB, bytes read and written a second.
+  /// Returns the best rate of several copies and sums of 128 MB, in bytes read and written per
+  /// second.
   fileprivate func measureBandwidth() -> Double {
     let (x, y) = (makeTensor(rows: 1, columns: 1 << 25), makeTensor(rows: 1, columns: 1 << 25))
     for tensor in [x, y] { run(Fill(tensor, with: 0)) }

@@ -2,15 +2,15 @@
 public typealias LinearArrays = (weight: Tensor, bias: Tensor?)
 
 extension Tape {
-  /// down(gelu(up(x))): the feed-forward half of a transformer layer, as one operation.
+  /// Returns down(gelu(up(x))), the feed-forward half of a transformer layer, as one operation.
   ///
-  /// The GELU's results, the widest of a layer, are not kept on the CPU: the backward pass makes
-  /// them again from their arguments, which it reads in any case. At full size that is an eighth of
-  /// what a training step remembers.
+  /// The CPU does not keep the results of the GELU, the widest of a layer. The backward pass
+  /// recomputes them from their arguments, which it reads anyway. At full size they would be an
+  /// eighth of what a training step keeps.
   /// - Parameters:
   ///   - x: [n, k]
-  ///   - up: to [n, m]
-  ///   - down: from [n, m]
+  ///   - up: the layer to [n, m]
+  ///   - down: the layer from [n, m]
   public func feedForward(_ x: Tensor, up: LinearArrays, down: LinearArrays) -> Tensor {
     let out = output(
       rows: x.rows, columns: down.weight.rows, from: [x, up.weight, up.bias, down.weight, down.bias])

@@ -1,5 +1,5 @@
 extension Tape {
-  /// activation(x·weightᵀ + bias).
+  /// Returns activation(x·weightᵀ + bias).
   /// - Parameters:
   ///   - x: [n, k]
   ///   - weight: [m, k]; need not be a parameter (scores are products of two results).
@@ -8,13 +8,12 @@ extension Tape {
   public func linear(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, activation: Activation = .none
   ) -> Tensor {
-    // Scores, and the few columns of a prediction, are compared with one another: they keep all
-    // their digits.
+    // Scores, and predictions of few columns, are compared with one another, so they stay float32.
     let isScore = weight.parameters.isEmpty || weight.rows < 8
     let out = output(
       rows: x.rows, columns: weight.rows, from: [x, weight, bias], type: isScore ? .float32 : nil)
     precondition(activation != .quickGELU || !out.needsGradient)
-    // Without a backward pass to come, a GELU's argument can lie where its result will.
+    // Without a backward pass, a GELU's argument may share the memory of its result.
     let pre =
       activation == .gelu && out.needsGradient
       ? makeTensor(like: out) : out
@@ -34,8 +33,9 @@ extension Tape {
     return out
   }
 
-  /// The way back through x·weightᵀ + bias. Of x·xᵀ both products go to one tensor, and the second
-  /// adds to what the first wrote.
+  /// Goes back through x·weightᵀ + bias.
+  ///
+  /// For x·xᵀ both products go to one tensor, and the second adds to the first.
   func backward(_ dy: Tensor, _ x: Tensor, _ weight: Tensor, _ bias: Tensor?) {
     if let dBias = target(bias) { backend.run(ColumnSums(x: dy, out: dBias)) }
     if let dx = target(x) { backend.run(Product(.init(dy), .init(weight), to: dx)) }
@@ -44,13 +44,13 @@ extension Tape {
     }
   }
 
-  /// dropout(LN(residual + dropout(x))): a transformer sublayer's end, or an embedding's.
+  /// Returns dropout(LN(residual + dropout(x))), the end of a transformer sublayer or an embedding.
   /// - Parameters:
   ///   - x: [n, d]
   ///   - residual: [n, d]
   ///   - gamma: d elements, as is `beta`.
-  ///   - innerDropout: probability for x before the sum; `outerDropout` for the result.
-  ///   - overwriting: x is not used by anything else, and its memory may hold the sum.
+  ///   - innerDropout: the probability for x before the sum; `outerDropout` is that for the result.
+  ///   - overwriting: whether the sum may overwrite x, which nothing else uses then.
   public func layerNorm(
     _ x: Tensor, residual: Tensor? = nil, _ gamma: Tensor, _ beta: Tensor, epsilon: Float,
     innerDropout: Float = 0,
@@ -60,7 +60,7 @@ extension Tape {
     let out = output(rows: x.rows, columns: x.columns, from: [x, residual, gamma, beta])
     let (inner, outer) = (dropout(innerDropout), dropout(outerDropout))
     let untouched = residual == nil && inner == nil
-    // Without a backward pass to come, nothing reads the sum.
+    // Without a backward pass, nothing reads the sum.
     let sum =
       !out.needsGradient && !untouched
       ? out.withoutGradient : untouched || overwriting ? x.withoutGradient : makeTensor(like: out)
@@ -70,7 +70,7 @@ extension Tape {
         x: x, residual: residual, gamma: gamma, beta: beta, epsilon: epsilon, inner: inner, outer: outer,
         sum: sum, statistics: statistics, out: out))
     if out.needsGradient {
-      // The statistics are those of the sum as it is kept, so they come out the same.
+      // The statistics are those of the sum as it is stored, so they come out the same.
       out.remake = { [unowned self, unowned out] in
         backend.run(
           LayerNorm(
@@ -78,7 +78,7 @@ extension Tape {
             sum: sum, statistics: statistics, out: out))
       }
     }
-    // What reads x alone makes the whole gradient of x, and can add up its columns at once.
+    // The only reader of x makes its whole gradient and can sum its columns at once.
     let bias = overwriting && out.needsGradient ? x.pendingBias?.take() : nil
     record(out) { [unowned self] dy in
       guard let dGamma = target(gamma), let dBeta = target(beta) else {
@@ -92,8 +92,9 @@ extension Tape {
     return out
   }
 
-  /// Σ over terms of table[index[r]] (−1: nothing; no indices: row r itself): embeddings, gathers,
-  /// merges of sequences, residual sums.
+  /// Returns Σ over terms of table[index[r]], for embeddings, gathers, merged sequences and sums.
+  ///
+  /// Index −1 adds nothing; a term without indices adds its row r.
   /// - Returns: [indices, columns of the tables]
   public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)]) -> Tensor {
     let rows = terms[0].indices?.count ?? terms[0].table.rows
@@ -113,13 +114,13 @@ extension Tape {
     return out
   }
 
-  /// Rows of `x` in the order of `indices`; −1 gives a row of zeros.
+  /// Returns the rows of `x` in the order of `indices`; −1 gives a row of zeros.
   public func gather(_ x: Tensor, _ indices: Indices) -> Tensor { gatherSum([(x, indices)]) }
 
-  /// x + y, of the same shape.
+  /// Returns x + y, of the same shape.
   public func add(_ x: Tensor, _ y: Tensor) -> Tensor { gatherSum([(x, nil), (y, nil)]) }
 
-  /// x times a number.
+  /// Returns x times a number.
   public func scale(_ x: Tensor, by factor: Float) -> Tensor {
     let out = output(rows: x.rows, columns: x.columns, from: [x], type: x.storage.type)
     backend.run(Copy(x, to: out))
@@ -131,7 +132,7 @@ extension Tape {
     return out
   }
 
-  /// [n, m] → [m, n], for the few columns of a prediction head.
+  /// Returns the transpose, [n, m] → [m, n], for the few columns of a prediction head.
   public func transpose(_ x: Tensor) -> Tensor {
     let out = output(rows: x.columns, columns: x.rows, from: [x], type: x.storage.type)
     backend.run(Transpose(x: x, out: out))
@@ -143,8 +144,8 @@ extension Tape {
     return out
   }
 
-  /// The same elements as a matrix of another shape, which shares the memory of `x`: nothing else
-  /// may read that later.
+  /// Returns the same elements in another shape, in the memory of `x`, which nothing else may read
+  /// later.
   public func reshape(_ x: Tensor, rows: Int, columns: Int) -> Tensor {
     precondition(rows * columns == x.count && x.parameters.isEmpty)
     note(x)
@@ -157,7 +158,7 @@ extension Tape {
     return out
   }
 
-  /// Rows scaled to unit length; lengths below `floor` count as `floor`.
+  /// Returns the rows scaled to unit length; lengths below `floor` count as `floor`.
   public func normalizeRows(_ x: Tensor, floor: Float) -> Tensor {
     let out = output(rows: x.rows, columns: x.columns, from: [x])
     let lengths = backend.makeTensor(rows: 1, columns: x.rows)
@@ -172,12 +173,12 @@ extension Tape {
 }
 
 extension Tensor {
-  /// The same elements, outside the tape: what a backward step keeps must not keep the tape alive.
+  /// The same elements outside the tape; what a backward step keeps must not keep the tape alive.
   var withoutGradient: Tensor { Tensor(rows: rows, columns: columns, storage: storage, offset: offset) }
 }
 
-/// The bias that a layer's result ends with, while nobody has undertaken to make its gradient: the
-/// layer, or the norm that alone reads the result.
+/// A layer's last bias, until the layer or the norm that alone reads its result takes on its
+/// gradient.
 final class PendingBias {
   private var bias: Tensor?
 

@@ -1,14 +1,15 @@
-/// Losses. What they come to stays on the device (`Backend.numbers` reads it); on a
-/// training tape the gradient of `weight` times the sum of the rows' losses flows back.
+/// Losses, which stay on the device until `Backend.numbers` reads them.
+///
+/// On a training tape, the gradient of `weight` times the sum of the rows' losses flows back.
 extension Tape {
-  /// Cross-entropy of each row against its target.
+  /// Returns the cross-entropy of each row against its target.
   ///
-  /// The logits' memory is reused for their gradient: read them before, if at all.
+  /// The gradient overwrites the logits' memory; read them before, if at all.
   /// - Parameters:
   ///   - logits: [n, …]; only the first `columns` columns count.
-  ///   - targets: n columns; −1 leaves a row out.
-  ///   - smoothing: spread over the other columns, the loss then being a KL divergence.
-  ///   - weight: of each row's loss in the total, e.g. 1 / n for a mean.
+  ///   - targets: the column of each row's target, n numbers; −1 skips a row.
+  ///   - smoothing: the share spread over the other columns; with it the loss is a KL divergence.
+  ///   - weight: the weight of each row's loss in the total, such as 1 / n for a mean.
   /// - Returns: each row's loss, unweighted: [1, n].
   public func crossEntropy(
     _ logits: Tensor, columns: Int? = nil, targets: Indices, smoothing: Float = 0, weight: Float
@@ -20,11 +21,11 @@ extension Tape {
     }
   }
 
-  /// Cross-entropy within each segment of each row of logits, whose memory is reused.
+  /// Returns the cross-entropy within each segment of each row of logits, whose memory is reused.
   /// - Parameters:
   ///   - logits: [k, rows]
-  ///   - targets: k · segments places, counted from the segment's start, row after row; −1 leaves
-  ///     one out.
+  ///   - targets: k · segments places, row after row, each counted from its segment's start; −1
+  ///     skips one.
   /// - Returns: unweighted losses: [1, k · segments].
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, weight: Float
@@ -34,8 +35,9 @@ extension Tape {
     }
   }
 
-  /// Cross-entropy of each logit's sigmoid against 1 or 0; −1 leaves one out. The logits' memory is
-  /// reused.
+  /// Returns the cross-entropy of each logit's sigmoid against 1 or 0; −1 skips one.
+  ///
+  /// The logits' memory is reused.
   /// - Returns: unweighted losses: [1, logits].
   public func binaryCrossEntropy(_ logits: Tensor, targets: Indices, weight: Float) -> Tensor {
     losses(logits.count, logits, weight) {
@@ -43,13 +45,14 @@ extension Tape {
     }
   }
 
-  /// L2 distance of each row from the same row of `targets`. The memory of `x` is reused.
+  /// Returns the L2 distance of each row from the same row of `targets`; the memory of `x` is
+  /// reused.
   /// - Returns: unweighted losses: [1, rows].
   public func distances(_ x: Tensor, targets: Tensor, weight: Float) -> Tensor {
     losses(x.rows, x, weight) { Distances(x: x, targets: targets, gradientScale: $0, losses: $1) }
   }
 
-  /// Both ranking losses; the gradient of their weighted sum flows back.
+  /// Returns both ranking losses; the gradient of their weighted sum flows back.
   /// - Returns: the context loss and the query loss, unweighted: [1, 2], float64.
   public func ranking(_ input: RankingInput, weights: (context: Float, query: Float)) -> Tensor {
     let (scores, sums) = (input.scores, backend.makeSums(2))
@@ -63,7 +66,7 @@ extension Tape {
     return sums
   }
 
-  /// scale·Σ of losses, for reading once the update is over.
+  /// Returns scale·Σ of losses, for reading at the end of the update.
   /// - Returns: one float64.
   public func sum(_ losses: [Tensor], scale: Double) -> Tensor {
     let sum = backend.makeSums()

@@ -1,9 +1,11 @@
-/// Operations that go over the ranks of a job. All ranks call them in the same order, also one that
-/// has no rows.
+/// Operations across the ranks of a job; all ranks call them in the same order, even one without
+/// rows.
 extension Tape {
-  /// Every rank's rows below one another. Each rank then computes something of its own from them,
-  /// so the gradients that come back on all ranks are summed.
-  /// - Parameter counts: rows of each rank.
+  /// Returns every rank's rows, one rank below the other.
+  ///
+  /// Each rank then computes something of its own from them, so their gradients are summed over all
+  /// ranks.
+  /// - Parameter counts: the number of rows of each rank.
   /// - Returns: [Σ counts, columns]
   public func gatherRows(_ x: Tensor, counts: [Int]) -> Tensor {
     guard communicator.size > 1 else { return x }
@@ -21,9 +23,11 @@ extension Tape {
     return all
   }
 
-  /// Every rank's rows below one another. All ranks then compute the same from them, so each has
-  /// the whole gradient already and takes its own rows of it.
-  /// - Parameter counts: rows of each rank.
+  /// Returns every rank's rows, one rank below the other.
+  ///
+  /// All ranks then compute the same from them, so each has the whole gradient and takes its own
+  /// rows.
+  /// - Parameter counts: the number of rows of each rank.
   /// - Returns: [Σ counts, columns]
   public func shareRows(_ x: Tensor, counts: [Int]) -> Tensor {
     guard communicator.size > 1 else { return x }

@@ -1,10 +1,10 @@
 extension Tape {
-  /// Softmax attention within each packed sequence: softmax(QKᵀ/√d)·V per head, with dropout on the
+  /// Returns softmax(QKᵀ/√d)·V for each head of each packed sequence, with dropout on the
   /// probabilities.
   /// - Parameters:
   ///   - queries: [Σ query lengths, …], queries in the columns from `queryColumn`.
   ///   - keysValues: [Σ key lengths, …]; the same tensor as `queries` for self-attention.
-  ///   - width: columns of each of q, k and v; divided among `heads`.
+  ///   - width: the columns of each of q, k and v, divided among `heads`.
   ///   - keyRanges: the rows of `keysValues` that each sequence attends to. Without a backward pass
   ///     they may overlap and leave gaps (caches, beams over one memory).
   /// - Returns: [Σ query lengths, width]
@@ -26,8 +26,8 @@ extension Tape {
       guard let kept, let dQueries = target(queries),
         let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
       else { preconditionFailure("queries, keys and values are trained") }
-      // What is written to the columns of q, k and v is the whole gradient of their tensors, which
-      // nothing else reads.
+      // The columns of q, k and v receive the whole gradient of their tensors, which nothing else
+      // reads.
       precondition(!dQueries.accumulate && !dKeysValues.accumulate)
       precondition(
         queries === keysValues
@@ -42,7 +42,7 @@ extension Tape {
     return out
   }
 
-  /// Attention where sequence s has the keys of segment s.
+  /// Returns the attention where sequence s has the keys of segment s.
   public func attention(
     queries: Tensor, queryColumn: Int = 0, keysValues: Tensor, keyColumn: Int, valueColumn: Int, width: Int,
     heads: Int, querySegments: Segments, keySegments: Segments, causal: Bool = false,
@@ -54,12 +54,13 @@ extension Tape {
       keyRanges: keySegments.rowRanges, causal: causal, dropout: probability)
   }
 
-  /// Attention of one more row of every sequence to itself and those before it, whose keys and
-  /// values `cache` keeps, where its own go.
+  /// Returns the attention of a new row of every sequence to itself and the rows before it.
+  ///
+  /// `cache` holds the keys and values of the rows before and receives those of the new rows.
   /// - Parameters:
   ///   - rows: [sequences, 3·width]: queries, keys and values.
   ///   - cache: [sequences·capacity, 2·width], of the type of `rows`.
-  ///   - places: the cache's row that is new of each sequence.
+  ///   - places: the row of the cache for the new row of each sequence.
   /// - Precondition: the tape is not training.
   public func stepAttention(_ rows: Tensor, cache: Tensor, places: Indices, heads: Int) -> Tensor {
     precondition(!isTraining)
@@ -68,7 +69,7 @@ extension Tape {
     return out
   }
 
-  /// Σ softmax(scores within a segment)·rows, one row a segment.
+  /// Returns Σ softmax(scores within a segment)·rows, one row per segment.
   /// - Parameters:
   ///   - x: [rows, d]
   ///   - scores: [rows, 1]
@@ -86,7 +87,7 @@ extension Tape {
     return out
   }
 
-  /// The largest of each segment's columns. x: [m, segments.rows] → [m, segments].
+  /// Returns the largest of each segment's columns: [m, segments.rows] → [m, segments].
   public func segmentMax(_ x: Tensor, segments: Segments) -> Tensor {
     let out = output(rows: x.rows, columns: segments.count, from: [x], type: .float32)
     let places = backend.makeIndices(count: x.rows * segments.count)
@@ -98,8 +99,8 @@ extension Tape {
     return out
   }
 
-  /// Dot products of query row p with the rows `pairs[p]` of x, end to end.
-  /// - Parameter places: as long as the pairs: where their products lie.
+  /// Returns the dot products of query row p with the rows `pairs[p]` of x, end to end.
+  /// - Parameter places: the segments of the result; segment p is as long as `pairs[p]`.
   /// - Returns: [1, places.rows]
   public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments) -> Tensor {
     let out = output(rows: 1, columns: places.rows, from: [queries, x], type: .float32)
@@ -113,9 +114,9 @@ extension Tape {
     return out
   }
 
-  /// Dot products of query row `queryRows[p]` with the rows `pairs[p]` of x, end to end; nothing
-  /// flows back.
-  /// - Parameter places: as long as the pairs: where their products lie.
+  /// Returns the dot products of query row `queryRows[p]` with the rows `pairs[p]` of x, end to
+  /// end, without a backward pass.
+  /// - Parameter places: the segments of the result; segment p is as long as `pairs[p]`.
   /// - Returns: [1, places.rows]
   public func pairDot(
     _ queries: Tensor, queryRows: [Int], _ x: Tensor, pairs: RowRanges, places: Segments
@@ -130,8 +131,8 @@ extension Tape {
     return out
   }
 
-  /// A centred 1-D convolution of every segment by itself. x: [1, rows]; kernel: odd number of
-  /// elements.
+  /// Returns the centred 1-D convolution of every segment by itself; x: [1, rows], kernel: an odd
+  /// number of elements.
   public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments) -> Tensor {
     let out = output(rows: 1, columns: x.count, from: [x, kernel], type: .float32)
     backend.run(Convolve(x: x, kernel: kernel, segments: segments, out: out))

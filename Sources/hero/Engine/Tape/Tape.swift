@@ -1,7 +1,7 @@
-/// Runs operations and, while training, remembers how to go back through them.
+/// A forward pass that runs operations and, in training, records how to go back through them.
 ///
-/// One tape is one forward pass (a training step has as many as batches to accumulate). Saved
-/// tensors go back to the backend's pool as the backward pass moves past them.
+/// A training step has a tape for each accumulated batch. Saved tensors return to the backend's
+/// pool as the backward pass moves past them.
 public final class Tape {
   /// The device that runs the operations.
   public let backend: any Backend
@@ -13,12 +13,12 @@ public final class Tape {
   private var records: [Record] = []
   /// The processes that share the work of a training step.
   public let communicator: any Communicator
-  /// The lowest record that may read each parameter: once the backward pass is past it, the
-  /// gradient is whole.
+  /// The lowest record that may read each parameter; once the backward pass is past it, the
+  /// gradient is complete.
   private(set) var firstUses: [ObjectIdentifier: Int] = [:]
-  /// The same in the order of the records.
+  /// The parameters with their lowest records, in the order of the records.
   private var users: [(record: Int, parameter: Parameter)] = []
-  /// Records whose way back is a collective of all ranks.
+  /// The numbers of the records whose backward pass is a collective of all ranks.
   private(set) var exchanges: [Int] = []
 
   private struct Record {
@@ -27,17 +27,17 @@ public final class Tape {
     var backward: (Tensor?) -> Void
   }
 
-  /// A tape that computes without remembering anything.
+  /// Makes a tape that computes without recording anything.
   public static func inference(_ backend: any Backend) -> Tape {
     Tape(
       backend: backend, isTraining: false, seed: 0, step: 0, part: 0, communicator: SoleCommunicator.shared)
   }
 
-  /// A tape for one training step.
+  /// Makes a tape for one batch of a training step.
   /// - Parameters:
   ///   - step: the update's number; with the seed it fixes every dropout mask.
-  ///   - part: which of the update's accumulated batches this is.
-  ///   - communicator: the ranks that have a part of the step each; their dropout masks differ.
+  ///   - part: the number of this batch among those that the update accumulates.
+  ///   - communicator: the ranks that share the step; their dropout masks differ.
   public static func training(
     _ backend: any Backend, seed: UInt64, step: UInt64, part: UInt32 = 0,
     communicator: any Communicator = SoleCommunicator.shared
@@ -59,7 +59,7 @@ public final class Tape {
     dropouts = part << 16
   }
 
-  /// The next use of dropout, or nil where nothing is dropped.
+  /// Returns the next use of dropout, or nil if nothing is dropped.
   func dropout(_ probability: Float) -> Dropout? {
     guard isTraining, probability > 0 else { return nil }
     dropouts += 1
@@ -68,8 +68,8 @@ public final class Tape {
       probability: min(probability, 0.9999))
   }
 
-  /// A fresh tensor for an operation's result, which needs a gradient if any input does.
-  /// - Parameter type: of its elements; by default what the device's precision keeps results in.
+  /// Allocates a tensor for an operation's result, which needs a gradient if any input does.
+  /// - Parameter type: the type of its elements; by default the device's type of activations.
   func output(rows: Int, columns: Int, from inputs: [Tensor?], type: ElementType? = nil) -> Tensor {
     if isTraining { for input in inputs { note(input) } }
     return Tensor(
@@ -78,7 +78,7 @@ public final class Tape {
       needsGradient: isTraining && inputs.contains { $0?.needsGradient == true })
   }
 
-  /// Remembers where an input's parameters are first read.
+  /// Records where an input's parameters are first read.
   func note(_ input: Tensor?) {
     guard let input, input.needsGradient else { return }
     for parameter in input.parameters {
@@ -89,14 +89,14 @@ public final class Tape {
     }
   }
 
-  /// Room for something of the same shape and type.
+  /// Allocates a tensor of the same shape and type.
   func makeTensor(like tensor: Tensor) -> Tensor {
     Tensor(
       rows: tensor.rows, columns: tensor.columns,
       storage: backend.makeStorage(count: tensor.count, type: tensor.storage.type))
   }
 
-  /// Remembers how an output's gradient reaches the inputs.
+  /// Records how an output's gradient reaches the inputs.
   func record(_ output: Tensor, _ backward: @escaping (_ dy: Tensor) -> Void) {
     guard output.needsGradient else { return }
     append(output) { if let dy = $0 { backward(dy) } }
@@ -106,21 +106,23 @@ public final class Tape {
     records.append(Record(output: output, backward: backward))
   }
 
-  /// Remembers a place where gradients begin.
+  /// Records a place where gradients begin.
   func recordLoss(_ backward: @escaping () -> Void) {
     guard isTraining else { return }
     append(nil) { _ in backward() }
   }
 
-  /// The same of one where the ranks add something up on the way back.
+  /// Records such a place where the ranks sum something in the backward pass.
   func recordExchange(_ backward: @escaping () -> Void) {
     guard isTraining else { return }
     exchanges.append(records.count)
     recordLoss(backward)
   }
 
-  /// Gives the memory of a norm's result back, which nothing reads before the backward pass: that
-  /// makes it again of the sum, bit for bit, when it comes to what read it. Other results stay.
+  /// Frees the memory of a norm's result, which nothing reads before the backward pass; other
+  /// results stay.
+  ///
+  /// The backward pass recomputes the result from the sum, bit for bit, before anything reads it.
   public func release(_ x: Tensor) {
     guard let remake = x.remake else { return }
     x.storage = Storage(count: 0, type: x.storage.type)
@@ -130,8 +132,8 @@ public final class Tape {
     }
   }
 
-  /// Where to leave the gradient of `tensor`; nil where none is needed.
-  /// - Parameter indices: the only rows that it is other than zero in; nil for any.
+  /// Returns the place for the gradient of `tensor`; nil if it needs none.
+  /// - Parameter indices: the only rows that may be nonzero in the gradient; nil for all.
   func target(_ tensor: Tensor?, at indices: Indices? = nil) -> GradientTarget? {
     guard let tensor, tensor.needsGradient else { return nil }
     if let first = tensor.parameters.first {
@@ -144,7 +146,8 @@ public final class Tape {
     return GradientTarget(tensor: gradient, accumulate: false)
   }
 
-  /// Adds a whole gradient to what `tensor` has; `mayKeep` hands the memory of `gradient` over.
+  /// Adds a whole gradient to that of `tensor`, which may take over its memory if `mayKeep` is
+  /// true.
   func accumulate(_ gradient: Tensor, to tensor: Tensor, mayKeep: Bool) {
     guard tensor.needsGradient else { return }
     if mayKeep, tensor.parameters.isEmpty, tensor.gradient == nil {
@@ -162,7 +165,7 @@ public final class Tape {
   /// Carries the losses' gradients back to the parameters and empties the tape.
   /// - Parameters:
   ///   - exchanged: called for every collective that was begun on the way.
-  ///   - finished: called for every parameter that was read, once its gradient is whole.
+  ///   - finished: called for every parameter that was read, once its gradient is complete.
   public func backward(exchanged: () -> Void = {}, finished: (Parameter) -> Void = { _ in }) {
     while let record = records.popLast() {
       run(record)
@@ -175,7 +178,7 @@ public final class Tape {
         finished(last.parameter)
       }
     }
-    // What was read before the first record needs no gradient of it.
+    // Parameters that were read without any record get no gradient from this tape.
     while let last = users.popLast() { finished(last.parameter) }
     firstUses = [:]
   }

@@ -1,7 +1,6 @@
 import Foundation
 
-/// A place in some bytes from which values are taken one after another, each checked against the
-/// end.
+/// A cursor that reads values from a buffer in sequence and checks each against the buffer's end.
 ///
 /// The buffer must outlive the cursor.
 struct ByteCursor {
@@ -14,7 +13,7 @@ struct ByteCursor {
 
   var remaining: Int { buffer.count - position }
 
-  /// The next `count` bytes.
+  /// Returns the next `count` bytes and moves past them.
   mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {
     guard count >= 0, count <= remaining else {
       throw DataError(
@@ -29,12 +28,12 @@ struct ByteCursor {
     try integer(UInt8.self)
   }
 
-  /// The next little-endian integer.
+  /// Reads the next little-endian integer.
   mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Value {
     Value(littleEndian: try take(MemoryLayout<Value>.size).loadUnaligned(as: Value.self))
   }
 
-  /// The next 64-bit little-endian length, refused where it exceeds what is left.
+  /// Reads a 64-bit little-endian length and throws if it exceeds the bytes left.
   mutating func length64() throws -> Int {
     let start = position
     let value = try integer(UInt64.self)
@@ -46,7 +45,7 @@ struct ByteCursor {
     return Int(value)
   }
 
-  /// The next `count` bytes as text, malformed UTF-8 refused.
+  /// Reads the next `count` bytes as text and throws if they are not valid UTF-8.
   mutating func utf8(_ count: Int) throws -> String {
     let start = position
     guard let text = String(validating: try take(count), as: UTF8.self) else {
@@ -55,7 +54,7 @@ struct ByteCursor {
     return text
   }
 
-  /// The bytes up to the next line feed, which is taken but not returned.
+  /// Returns the bytes before the next line feed and moves past the line feed.
   mutating func line() throws -> UnsafeRawBufferPointer {
     guard let end = buffer[position...].firstIndex(of: 0x0a) else {
       throw DataError(

@@ -1,4 +1,4 @@
-/// Rearranges the bytes of arrays that are not little-endian and row-major.
+/// Conversions of array bytes to little-endian, row-major order.
 enum ElementOrder {
   /// Reverses the bytes of every element of `elementSize` bytes.
   static func swapBytes(_ bytes: inout [UInt8], elementSize: Int) {
@@ -8,7 +8,7 @@ enum ElementOrder {
     }
   }
 
-  /// The elements of a column-major array in row-major order; `bytes` must fill `shape`.
+  /// Returns a column-major array's elements in row-major order; `bytes` must fill `shape`.
   static func rowMajor(fromFortran bytes: [UInt8], shape: [Int], elementSize: Int) -> [UInt8] {
     guard shape.count > 1, !bytes.isEmpty else { return bytes }
     var strides: [Int] = []
@@ -22,11 +22,10 @@ enum ElementOrder {
     }
   }
 
-  /// The elements at `offset + Σ indexᵢ·strideᵢ`, in row-major order; offset and strides count
-  /// elements.
+  /// Returns the elements at `offset + Σ indexᵢ·strideᵢ` in row-major order.
   ///
-  /// The caller has checked that every such element lies inside `source` and that `shape` has no
-  /// overflow.
+  /// Offset and strides count elements. The caller has checked that every such element lies inside
+  /// `source` and that the product of `shape` does not overflow.
   static func gather(
     _ source: UnsafeRawBufferPointer, offset: Int, shape: [Int], strides: [Int], elementSize: Int
   ) -> [UInt8] {
@@ -43,7 +42,7 @@ enum ElementOrder {
           from: UnsafeRawBufferPointer(rebasing: source[element * elementSize..<(element + 1) * elementSize]))
         for axis in shape.indices.reversed() {
           index[axis] += 1
-          // Strides of dimensions of one element may be any number; what they add is taken off
+          // A dimension of size 1 may have any stride: what this line adds, the loop subtracts
           // again.
           element &+= strides[axis]
           if index[axis] < shape[axis] { break }

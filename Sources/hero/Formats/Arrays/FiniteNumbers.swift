@@ -1,8 +1,7 @@
 extension [Float] {
-  /// The place of the first element that is no number or without bound; nil where all are finite.
+  /// The index of the first NaN or infinite element; nil if all elements are finite.
   public var firstNotFinite: Int? {
-    // Without branches, so that the compiler makes vector instructions of it: nearly always there
-    // is none.
+    // This loop has no branches, so the compiler vectorizes it. Nearly always it finds nothing.
     let exponent = Float.infinity.bitPattern
     var found: UInt32 = 0
     for value in self { found |= value.bitPattern & exponent == exponent ? 1 : 0 }
@@ -11,8 +10,9 @@ extension [Float] {
 }
 
 extension NDArray {
-  /// The place of the first element that is no finite number as a 32-bit float; nil where all are,
-  /// as integers always are.
+  /// The index of the first element that is not finite as a 32-bit float; nil if all are finite.
+  ///
+  /// Integers are always finite.
   public var firstNotFinite: Int? {
     switch type {
     case .float32: first(UInt32.self, exponent: Float.infinity.bitPattern)
@@ -23,7 +23,7 @@ extension NDArray {
     }
   }
 
-  /// The place of the first element whose exponent is all ones.
+  /// Returns the index of the first element whose exponent bits are all ones.
   private func first<Bits: FixedWidthInteger & BitwiseCopyable>(_ type: Bits.Type, exponent: Bits) -> Int? {
     bytes.withUnsafeBytes { raw in
       func isFinite(_ place: Int) -> Bool {
@@ -36,8 +36,7 @@ extension NDArray {
     }
   }
 
-  /// Refuses a parameter that holds what is no finite number: every result it has a part in would
-  /// be none.
+  /// Rejects a parameter that holds a NaN or an infinity, because both spread to every result.
   ///
   /// - Throws: `DataError` naming the file, the parameter and the element.
   public func requireFinite(file: String, parameter: String) throws {

@@ -1,10 +1,11 @@
-/// Arrays inside MessagePack, as the Python package msgpack-numpy puts them there: a map of `nd`,
-/// `type`, `kind`, `shape` and `data`, whose keys are bytes (or, where the old string type was
-/// used, text).
+/// Arrays inside MessagePack, in the layout of the Python package msgpack-numpy.
+///
+/// An array is a map of `nd`, `type`, `kind`, `shape` and `data`. Its keys are bytes, or text where
+/// the old string type was used.
 public enum MessagePackNumpy {
-  /// The map for `array`, equal byte for byte to what msgpack-numpy makes.
+  /// Returns the map for `array`, equal byte for byte to what msgpack-numpy makes.
   ///
-  /// Throws `DataError` for `bfloat16`, which numpy has no name for.
+  /// Throws `DataError` for `bfloat16`, which numpy does not have.
   public static func encode(_ array: NDArray) throws -> MessagePack {
     guard let description = array.type.numpyDescription else {
       throw DataError("numpy arrays cannot hold \(array.type)", cure: "Convert it to float32 first")
@@ -16,9 +17,9 @@ public enum MessagePackNumpy {
     ])
   }
 
-  /// The array in such a map; a numpy scalar becomes an array without dimensions.
+  /// Returns the array in such a map; a numpy scalar becomes an array without dimensions.
   ///
-  /// Throws `DataError` if `value` is no such map, or one of records or Python objects.
+  /// Throws `DataError` if `value` is not such a map, or if it holds records or Python objects.
   public static func decode(_ value: MessagePack) throws -> NDArray {
     guard let isArray = value["nd"]?.bool, let description = value["type"], let data = value["data"] else {
       throw DataError("not an array as msgpack-numpy writes it (a map of nd, type, kind, shape and data)")

@@ -1,5 +1,7 @@
 extension NDArray {
-  /// The elements as 32-bit floats, in row-major order; integers and 64-bit floats are rounded.
+  /// Returns the elements as 32-bit floats in row-major order.
+  ///
+  /// Integers and 64-bit floats are rounded.
   public func floats() -> [Float] {
     [Float](unsafeUninitializedCapacity: count) { output, written in
       copyFloats(to: output)
@@ -25,7 +27,7 @@ extension NDArray {
     }
   }
 
-  /// The elements as 64-bit floats, in row-major order.
+  /// Returns the elements as 64-bit floats, in row-major order.
   public func doubles() -> [Double] {
     if type == .float64 { return map(from: Double.self) { $0 } }
     if type == .int64 { return map(from: Int64.self) { Double($0) } }
@@ -33,7 +35,7 @@ extension NDArray {
     return floats().map(Double.init)
   }
 
-  /// The elements as 64-bit integers, in row-major order.
+  /// Returns the elements as 64-bit integers, in row-major order.
   ///
   /// Throws `DataError` if the elements are floats.
   public func int64s() throws -> [Int64] {
@@ -49,19 +51,19 @@ extension NDArray {
     }
   }
 
-  /// The same array as 32-bit floats.
+  /// Returns the array as 32-bit floats.
   public func asFloat32() -> NDArray {
     type == .float32 ? self : NDArray(floats: floats(), shape: shape)
   }
 
-  /// The same array as IEEE halves, rounded to nearest even.
+  /// Returns the array as IEEE halves, rounded to nearest even.
   public func asFloat16() -> NDArray {
     if type == .float16 { return self }
     let halves = floats().map(HalfPrecision.half)
     return NDArray(unchecked: halves.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: .float16)
   }
 
-  /// The same array as 64-bit floats.
+  /// Returns the array as 64-bit floats.
   public func asFloat64() -> NDArray {
     if type == .float64 { return self }
     return NDArray(unchecked: doubles().withUnsafeBytes { [UInt8]($0) }, shape: shape, type: .float64)

@@ -4,14 +4,14 @@
 public struct NDArray: Equatable, Sendable {
   /// The size of each dimension; empty for a single number.
   public let shape: [Int]
-  /// What the elements are.
+  /// The type of the elements.
   public let type: ScalarType
-  /// The elements, little-endian, last dimension fastest.
+  /// The elements' bytes: little-endian, last dimension fastest.
   public let bytes: [UInt8]
 
-  /// An array of bytes that are already little-endian and row-major.
+  /// Creates an array from bytes that are already little-endian and row-major.
   ///
-  /// Throws `DataError` if the shape does not account for exactly these bytes.
+  /// Throws `DataError` if the bytes do not exactly fill the shape.
   public init(shape: [Int], type: ScalarType, bytes: [UInt8]) throws {
     guard let expected = Self.byteCount(shape: shape, type: type) else {
       throw DataError("an array of shape \(shape) is impossible")
@@ -23,7 +23,7 @@ public struct NDArray: Equatable, Sendable {
     self.init(unchecked: bytes, shape: shape, type: type)
   }
 
-  /// An array of 32-bit floats; `floats.count` must be the product of `shape`.
+  /// Creates an array of 32-bit floats; `floats.count` must be the product of `shape`.
   public init(floats: [Float], shape: [Int]) {
     precondition(
       4 * floats.count == Self.byteCount(shape: shape, type: .float32),
@@ -40,8 +40,8 @@ public struct NDArray: Equatable, Sendable {
   /// The number of elements.
   public var count: Int { bytes.count / type.size }
 
-  /// The bytes an array of this shape takes; nil if a dimension is negative or the product
-  /// overflows.
+  /// Returns the size in bytes of an array of this shape; nil if a dimension is negative or the
+  /// product overflows.
   public static func byteCount(shape: [Int], type: ScalarType) -> Int? {
     var total = type.size
     var isEmpty = false
@@ -58,9 +58,9 @@ public struct NDArray: Equatable, Sendable {
     return isEmpty ? 0 : total
   }
 
-  /// Rows `range` of the first dimension.
+  /// Returns rows `range` of the first dimension.
   ///
-  /// Throws `DataError` if the array has no first dimension or not as many rows.
+  /// Throws `DataError` if the array has no dimensions or too few rows.
   public func rows(_ range: Range<Int>) throws -> NDArray {
     guard let rowCount = shape.first, range.lowerBound >= 0, range.upperBound <= rowCount else {
       throw DataError("rows \(range) asked of an array of shape \(shape)")

@@ -1,15 +1,15 @@
 import Foundation
 
-/// numpy's file of one array (`.npy`, format versions 1 to 3).
+/// numpy's file format for one array (`.npy`, format versions 1 to 3).
 ///
 /// Source: numpy's "NEP 1 — A simple file format for NumPy arrays". Arrays of Python objects are
-/// refused, for they are pickles; Fortran order and big-endian elements are put right on the way
-/// in.
+/// rejected, because they are pickles. Fortran order and big-endian elements are converted while
+/// reading.
 public enum NPY {
   /// Decodes one array.
   ///
-  /// Throws `DataError`, naming `file`, if the bytes are not a whole `.npy` of an element type in
-  /// `ScalarType`.
+  /// Throws `DataError`, naming `file`, if the bytes are not a complete `.npy` file with an element
+  /// type in `ScalarType`.
   public static func decode(_ bytes: consuming [UInt8], file: String? = nil) throws -> NDArray {
     var elements = bytes
     return try DataError.locating(file: file) {
@@ -26,7 +26,7 @@ public enum NPY {
             + "but \(remaining) follow the header",
           cure: "The file is cut short or damaged; get it again")
       }
-      // In place, for an array may take most of the memory.
+      // Edit the buffer in place, because an array may take most of the memory.
       elements.removeLast(remaining - byteCount)
       elements.removeFirst(start)
       if header.isBigEndian { ElementOrder.swapBytes(&elements, elementSize: header.type.size) }
@@ -38,10 +38,10 @@ public enum NPY {
     }
   }
 
-  /// Bytes in which the head of a file fits.
+  /// The number of bytes in which any file's header fits.
   static let longestHead = 10_016
 
-  /// The shape that the file's head tells; the elements are not read.
+  /// Reads the shape from the file's header, without reading the elements.
   public static func shape(path: String) throws -> [Int] {
     guard let file = FileHandle(forReadingAtPath: path) else {
       throw DataError("cannot be opened", file: path, cure: DataError.missingCure(path))

@@ -1,9 +1,9 @@
 import Foundation
 
-/// What stands before the elements of a `.npy` file: the text of a Python dictionary.
+/// The header of a `.npy` file, which holds the text of a Python dictionary.
 struct NPYHeader: Equatable {
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-  /// numpy itself refuses longer headers, because real ones stay far below.
+  /// The maximum length of the dictionary in bytes, above which numpy rejects a header too.
   private static let longestText = 10_000
 
   var type: ScalarType
@@ -11,7 +11,7 @@ struct NPYHeader: Equatable {
   var isFortranOrder: Bool
   var shape: [Int]
 
-  /// Takes magic, version, length and dictionary from `cursor`.
+  /// Reads magic, version, length and dictionary from `cursor`.
   init(_ cursor: inout ByteCursor) throws {
     guard try cursor.take(Self.magic.count).elementsEqual(Self.magic) else {
       throw DataError("not a numpy file: it does not begin with \\x93NUMPY", place: "byte 0")
@@ -29,8 +29,8 @@ struct NPYHeader: Equatable {
     }
     let place = "header at byte \(cursor.position)"
     let text = String(decoding: try cursor.take(length), as: UTF8.self)
-    // `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, in any order; Python 2 wrote
-    // long integers as 3L.
+    // `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }` is an example. The keys may
+    // come in any order, and Python 2 wrote long integers as 3L.
     guard let description = text.firstMatch(of: /['"]descr['"]\s*:\s*['"]([^'"]*)['"]/)?.1,
       let order = text.firstMatch(of: /['"]fortran_order['"]\s*:\s*(True|False)/)?.1,
       let sizes = text.firstMatch(of: /['"]shape['"]\s*:\s*\(((?:\s*\d+L?\s*,)*(?:\s*\d+L?)?)\s*\)/)?.1

@@ -2,22 +2,21 @@ import Foundation
 
 /// numpy's archive of named arrays (`.npz`): a zip of `.npy` files, stored or deflated.
 public enum NPZ {
-  /// Whether `bytes` begin like a zip archive.
+  /// Returns whether `bytes` begin like a zip archive.
   public static func recognizes(_ bytes: [UInt8]) -> Bool {
     bytes.count >= 4 && bytes[0] == 0x50 && bytes[1] == 0x4b
       && (bytes[2] == 3 && bytes[3] == 4 || bytes[2] == 5 && bytes[3] == 6)
   }
 
-  /// The array called `name` in the archive at `path`; the other entries are not looked at.
+  /// Reads the array called `name` from the archive at `path`, and no other entry.
   public static func read(path: String, name: String) throws -> NDArray {
     try one(name, in: ZipReader(path: path))
   }
 
-  /// The array called `name` of the archive at `path`, or its only array where it has none of that
-  /// name.
+  /// Reads the array called `name` from the archive at `path`, or its only array under any name.
   ///
-  /// Throws `DataError` where it has several and none of that name, and where it would inflate to
-  /// what no features shrink from.
+  /// Throws `DataError` if the archive has several arrays and none of that name, or if the array's
+  /// compression ratio is implausible for features.
   public static func readOnly(path: String, preferring name: String) throws -> (array: NDArray, name: String)
   {
     let zip = try ZipReader(path: path)
@@ -25,23 +24,23 @@ public enum NPZ {
     return (try array(entry, in: zip), arrayName(entry))
   }
 
-  /// The shape of that array, as its head tells; its elements are not read.
+  /// Reads the shape of that array from its header, without reading its elements.
   public static func shape(path: String, preferring name: String) throws -> [Int] {
     let zip = try ZipReader(path: path)
     return try NPY.shape(head: try zip.head(try plausible(name, in: zip), count: NPY.longestHead), file: path)
   }
 
-  /// An array of so many bytes may have shrunk by any factor …
+  /// The size in bytes up to which an array may have any compression ratio.
   private static let harmlessBytes = 64 << 20
-  /// … and a larger one by this: features are noise, which shrinks little.
+  /// The maximum compression ratio of a larger array: features are noise, which compresses little.
   private static let mostExpansion = 50
 
-  /// Bytes of that array, as the archive's directory says.
+  /// Returns the size of that array's entry in bytes, as the archive's directory states it.
   public static func byteCount(path: String, preferring name: String) throws -> Int {
     try chosen(name, in: ZipReader(path: path)).size
   }
 
-  /// The entry of that array, unless it would inflate to what no features shrink from.
+  /// Returns that array's entry, and throws if its compression ratio is implausible for features.
   private static func plausible(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {
     let entry = try chosen(name, in: zip)
     guard entry.size <= harmlessBytes || entry.size / mostExpansion <= entry.compressedSize else {
@@ -60,12 +59,12 @@ public enum NPZ {
     return try entry(name, in: zip)
   }
 
-  /// The array called `name` of an archive in memory; the other entries are not looked at.
+  /// Reads the array called `name` from an archive in memory, and no other entry.
   public static func read(bytes: [UInt8], name: String, file: String? = nil) throws -> NDArray {
     try one(name, in: ZipReader(bytes: bytes, file: file))
   }
 
-  /// An archive that numpy reads, deflated (as `savez_compressed`) or stored (as `savez`).
+  /// Encodes an archive that numpy reads, deflated (as `savez_compressed`) or stored (as `savez`).
   public static func encode(_ arrays: [(name: String, array: NDArray)], compress: Bool) throws -> [UInt8] {
     try ZipWriter.archive(
       arrays.map { (name: "\($0.name).npy", bytes: try NPY.encode($0.array)) }, compress: compress)

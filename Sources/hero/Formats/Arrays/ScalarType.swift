@@ -4,7 +4,7 @@ public enum ScalarType: String, CaseIterable, Sendable {
   case int8, uint8, int16, int32, int64
   case bool
 
-  /// Bytes per element.
+  /// The size of an element in bytes.
   public var size: Int {
     switch self {
     case .int8, .uint8, .bool: 1
@@ -14,7 +14,7 @@ public enum ScalarType: String, CaseIterable, Sendable {
     }
   }
 
-  /// Whether the type holds real numbers rather than integers or truth values.
+  /// Whether the type holds floating-point numbers rather than integers or booleans.
   public var isFloatingPoint: Bool { rawValue.contains("float") }
 
   /// numpy's code without the byte order, such as `f4`; nil for `bfloat16`, which numpy does not
@@ -33,8 +33,8 @@ public enum ScalarType: String, CaseIterable, Sendable {
     numpyCode.map { (size == 1 ? "|" : "<") + $0 }
   }
 
-  /// The type and byte order of a numpy description such as `<f4`, `>i8`, `|b1` or `f2`; nil for
-  /// any other.
+  /// Returns the type and byte order of a numpy description such as `<f4`, `>i8`, `|b1` or `f2`;
+  /// nil for any other.
   static func numpy(_ description: String) -> (type: ScalarType, isBigEndian: Bool)? {
     var code = Substring(description)
     var isBigEndian = false

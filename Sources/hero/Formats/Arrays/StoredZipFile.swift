@@ -1,27 +1,27 @@
 import CZlib
 
-/// Writes a zip archive of stored entries to a file, an entry at a time, so that only one is in
-/// memory.
+/// A zip archive of stored entries, written to a file one entry at a time to save memory.
 final class StoredZipFile {
   private let file: AtomicFile
   private var offset = 0
   private var directory: [UInt8] = []
   private var entries = 0
 
-  /// Where elements begin, for programs that map the file (PyTorch's own archives).
+  /// The alignment of entries' data in bytes, as in PyTorch's archives, for programs that map the
+  /// file.
   private static let alignment = 64
-  /// The flag of names in UTF-8.
+  /// The flag for names in UTF-8.
   private static let utf8 = UInt16(0x0800)
-  /// 1 January 1980, the first day zip knows, so that equal input gives equal bytes.
+  /// The date 1 January 1980, zip's earliest, fixed so that equal input gives equal bytes.
   private static let date = UInt16(0x21)
 
   init(path: String) throws { file = try AtomicFile(path: path) }
 
-  /// - Throws: `DataError` where the archive becomes larger than 4 GB, which this form cannot hold.
+  /// - Throws: `DataError` if the archive exceeds 4 GB, the limit of this form of zip.
   func add(_ name: String, _ bytes: [UInt8]) throws {
     let text = Array(name.utf8)
     let head = 30 + text.count
-    // PyTorch's own filling: a field "FB" of Z's.
+    // PyTorch pads the same way: with an extra field "FB" of Zs.
     let filling = (Self.alignment - (offset + head + 4) % Self.alignment) % Self.alignment
     let length = head + 4 + filling + bytes.count
     guard offset + length + directory.count + 1 << 16 < Int(UInt32.max), entries < Int(UInt16.max) else {

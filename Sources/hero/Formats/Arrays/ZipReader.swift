@@ -3,20 +3,20 @@ import Foundation
 
 /// A zip archive opened for reading, in a file or in memory.
 ///
-/// No entry makes it allocate more than its compressed bytes can possibly hold. Not for use from
-/// several threads at once.
+/// It never allocates more for an entry than the compressed bytes can expand to. Do not use one
+/// reader from several threads at once.
 public final class ZipReader {
   /// One file in the archive.
   public struct Entry: Sendable {
     /// The path inside the archive.
     public var name: String
     var index: UInt64
-    /// Bytes after decompression, as the archive's directory says.
+    /// The size in bytes after decompression, as the archive's directory states it.
     var size: Int
     var compressedSize: Int
   }
 
-  /// A deflate stream cannot expand by more than this.
+  /// The maximum compression ratio of a deflate stream.
   private static let largestExpansion = 1032
   private static let chunk = 1 << 20
 
@@ -24,7 +24,7 @@ public final class ZipReader {
   /// The files, in the order of the archive's directory.
   public private(set) var entries: [Entry] = []
   private let handle: OpaquePointer
-  /// Bytes of the whole archive, which no entry's compressed bytes can exceed.
+  /// The size of the whole archive in bytes, which no entry's compressed size can exceed.
   private let archiveSize: Int
 
   /// Opens the archive at `path`.
@@ -55,7 +55,7 @@ public final class ZipReader {
   /// Opens an archive held in `bytes`.
   init(bytes: [UInt8], file: String?) throws {
     self.file = file
-    // libzip takes no bytes at all for an archive without entries.
+    // libzip accepts empty input as an archive without entries.
     guard !bytes.isEmpty else { throw Self.emptyFile(file) }
     archiveSize = bytes.count
     var error = zip_error_t()
@@ -72,13 +72,13 @@ public final class ZipReader {
 
   deinit { zip_discard(handle) }
 
-  /// The most that an entry's bytes may become by default: 1 GiB, a day of features.
+  /// The default limit of an entry's decompressed size in bytes: 1 GiB, a day of features.
   public static let defaultLimit = 1 << 30
 
-  /// The decompressed bytes of `entry`, its checksum verified.
+  /// Returns the decompressed bytes of `entry`, after verifying its checksum.
   ///
-  /// - Parameter limit: the number of bytes beyond which an entry that decompression enlarges is
-  ///   refused, so that a small archive cannot take all memory.
+  /// - Parameter limit: the maximum size in bytes of an entry that decompression enlarges, so that
+  ///   a small archive cannot exhaust memory.
   public func read(_ entry: Entry, limit: Int = defaultLimit) throws -> [UInt8] {
     guard entry.size <= max(limit, entry.compressedSize) else {
       throw damaged(entry, "decompresses to \(entry.size) bytes, more than the \(limit) that are read")
@@ -95,12 +95,12 @@ public final class ZipReader {
     }
     defer { zip_fclose(stream) }
     var bytes: [UInt8] = []
-    // What the directory claims is believed at first only as far as features usually shrink.
+    // The claimed size may be false, so reserve only as much as features usually expand to.
     bytes.reserveCapacity(min(entry.size, max(entry.compressedSize.multipliedOrMax(by: 8), Self.chunk)))
     let capacity = min(entry.size, Self.chunk) + 1
     let chunk = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
     defer { chunk.deallocate() }
-    // Reading on to the end, one byte past what is claimed, is what has the checksum compared.
+    // libzip compares the checksum only at the end, so read one byte past the claimed size.
     while true {
       let count = zip_fread(stream, chunk, zip_uint64_t(capacity))
       guard count >= 0 else {
@@ -118,7 +118,7 @@ public final class ZipReader {
     return bytes
   }
 
-  /// The first `count` decompressed bytes of `entry`, fewer if it has no more; nothing is verified.
+  /// Returns the first `count` decompressed bytes of `entry`, or fewer if it ends, unverified.
   func head(_ entry: Entry, count: Int) throws -> [UInt8] {
     guard let stream = zip_fopen_index(handle, entry.index, 0) else {
       throw unopened(entry)
@@ -150,7 +150,7 @@ public final class ZipReader {
     }
   }
 
-  /// Why an entry could not be opened: it may be whole, in an unsupported compression.
+  /// Returns why an entry cannot be opened: it may be intact, but compressed in an unsupported way.
   private func unopened(_ entry: Entry) -> DataError {
     let problem = "cannot be opened: \(String(cString: zip_strerror(handle)))"
     let unsupported = [ZIP_ER_COMPNOTSUPP, ZIP_ER_ENCRNOTSUPP, ZIP_ER_NOPASSWD, ZIP_ER_WRONGPASSWD]
@@ -179,7 +179,7 @@ public final class ZipReader {
   }
 }
 
-/// What libzip reads bytes from: a copy, which it frees itself.
+/// Returns a libzip source for a copy of `bytes`, which libzip frees.
 func zipSource(of bytes: [UInt8]) throws -> OpaquePointer {
   let copy = malloc(max(bytes.count, 1))
   bytes.withUnsafeBytes { if let base = $0.baseAddress { copy?.copyMemory(from: base, byteCount: $0.count) } }
@@ -191,7 +191,7 @@ func zipSource(of bytes: [UInt8]) throws -> OpaquePointer {
 }
 
 extension Int {
-  /// The product, or the largest integer where it does not fit.
+  /// Returns the product, or the largest integer if it overflows.
   func multipliedOrMax(by other: Int) -> Int {
     let (product, overflow) = multipliedReportingOverflow(by: other)
     return overflow ? .max : product

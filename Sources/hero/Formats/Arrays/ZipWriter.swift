@@ -1,21 +1,22 @@
 import CZip
 import Foundation
 
-/// Builds a zip archive in memory.
+/// A builder of zip archives in memory.
 package enum ZipWriter {
-  /// An archive of `entries` in order, deflated or stored, with a fixed date so that equal input
-  /// gives equal bytes.
+  /// Returns an archive of `entries` in order, deflated or stored.
+  ///
+  /// The date is fixed, so equal input gives equal bytes.
   package static func archive(_ entries: [(name: String, bytes: [UInt8])], compress: Bool) throws -> [UInt8] {
     var error = zip_error_t()
     zip_error_init(&error)
     defer { zip_error_fini(&error) }
-    // libzip deletes an archive without entries, so the empty one is written out: an end record and
-    // nothing else.
+    // libzip deletes an archive without entries. An empty archive is an end record and nothing
+    // else.
     if entries.isEmpty { return Array("PK".utf8) + [5, 6] + [UInt8](repeating: 0, count: 18) }
     guard let target = zip_source_buffer_create(nil, 0, 0, &error) else { throw failure(&error) }
     defer { zip_source_free(target) }
     guard let handle = zip_open_from_source(target, ZIP_TRUNCATE, &error) else { throw failure(&error) }
-    // Closing the archive gives up its hold on the source, which is still to be read.
+    // Closing the archive releases the source, which must still be read.
     zip_source_keep(target)
     do {
       for entry in entries { try add(entry.name, entry.bytes, compress: compress, to: handle) }
@@ -27,12 +28,11 @@ package enum ZipWriter {
     return try contents(of: target)
   }
 
-  /// zlib's own default, which numpy takes too; left to itself, libzip takes the slowest for little
-  /// gain.
+  /// zlib's default level, which numpy uses too; libzip's default is the slowest, for little gain.
   private static let deflateLevel: zip_uint32_t = 6
 
   private static func add(_ name: String, _ bytes: [UInt8], compress: Bool, to handle: OpaquePointer) throws {
-    // The bytes are read only when the archive is closed.
+    // libzip reads the bytes only when the archive is closed.
     let source = try zipSource(of: bytes)
     let index = zip_file_add(handle, name, source, zip_flags_t(ZIP_FL_ENC_UTF_8))
     guard index >= 0 else {
@@ -40,7 +40,7 @@ package enum ZipWriter {
       throw DataError(String(cString: zip_strerror(handle)))
     }
     let method = compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE
-    // 1 January 1980, the first day zip knows and the one numpy writes.
+    // 1 January 1980 is zip's earliest date, which numpy writes too.
     guard zip_set_file_compression(handle, zip_uint64_t(index), method, Self.deflateLevel) == 0,
       zip_file_set_dostime(handle, zip_uint64_t(index), 0, 0x21, 0) == 0
     else { throw DataError(String(cString: zip_strerror(handle))) }

@@ -1,7 +1,7 @@
-/// What follows the wide layer of CLIP's transformers.
+/// The activation of the feed-forward layers in CLIP's transformers.
 ///
-/// OpenAI trained with the one, LAION and others with the other, and the weights do not say which:
-/// with the wrong one everything still works, a little worse.
+/// OpenAI trained with QuickGELU, LAION and others with GELU, and the weights do not tell which.
+/// With the wrong one everything still works, a little worse.
 public enum CLIPActivation: String, CaseIterable, Sendable {
   /// x·Φ(x), exact (erf).
   case gelu

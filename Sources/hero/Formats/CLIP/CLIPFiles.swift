@@ -1,6 +1,6 @@
 import Foundation
 
-/// The weights of a CLIP, and what of its shape only a file beside them says.
+/// The weights of a CLIP model, and the settings that only a file beside them states.
 ///
 /// Three layouts are known: OpenAI's archive (`ViT-B-32.pt`), Hugging Face's folder
 /// (`config.json`), and open_clip's file or folder (`open_clip_config.json`).
@@ -9,7 +9,7 @@ public struct CLIPFiles: Sendable {
   public struct Tower: Sendable, Equatable {
     /// The feed-forward layers' activation: QuickGELU or GELU.
     public var activation: CLIPActivation
-    /// Attention heads; nil where they are as wide as all of OpenAI's, 64 elements.
+    /// The number of attention heads; nil if each has the width of all of OpenAI's, 64 elements.
     public var heads: Int?
 
     /// - Parameter heads: nil for heads of 64 elements.
@@ -17,42 +17,44 @@ public struct CLIPFiles: Sendable {
       (self.activation, self.heads) = (activation, heads)
     }
 
-    /// The heads of a transformer of so many elements.
+    /// Returns the number of heads of a transformer of this width.
     public func heads(width: Int) -> Int { heads ?? max(1, width / Self.headWidth) }
 
     static let headWidth = 64
   }
 
-  /// The file, or the folder of shards, that `WeightFile` reads.
+  /// The path for `WeightFile`: a file, or a folder of shards.
   public let weights: String
-  /// The files of it, one or its shards.
+  /// The files of the weights: one file, or all shards.
   public let parts: [String]
   /// The tower that encodes pictures.
   public private(set) var image: Tower
   /// The tower that encodes texts.
   public private(set) var text: Tower
-  /// What the image tower's features are called: `clip-vit`, or `clip-rn50x4` and the like of the
-  /// residual ones, as HERO's extractor names its folders.
+  /// The name of the image tower's features, as HERO's extractor names its folders.
+  ///
+  /// It is `clip-vit` for a vision transformer, and `clip-rn50x4` or the like for a residual
+  /// network.
   public let imageNetwork: String
-  /// What a person should know about the choice of activation and heads, a line each.
+  /// The notes for the user about the choice of activation, a line each.
   public let notes: [String]
 
   private static let configuration = "config.json"
   private static let openConfiguration = "open_clip_config.json"
-  /// Of folders that `WeightFile` knows no name of.
+  /// The weight files of open_clip's folders, whose names `WeightFile` does not know.
   private static let openFiles = [
     "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin",
   ]
-  /// Features of a vision transformer.
+  /// The name of a vision transformer's features.
   public static let transformer = "clip-vit"
   private static let cure =
     "Give the weights of CLIP ViT-B/32, B/16, L/14 or RN50x4: OpenAI's .pt, Hugging Face's folder or open_clip's"
 
   /// - Parameters:
   ///   - path: a file, or the folder of one model.
-  ///   - activation: what the user says; nil to have the files tell it.
-  /// - Throws: `DataError` where there are no weights of a CLIP, its shape is another than is
-  ///   computed here, or nothing tells the activation.
+  ///   - activation: the user's choice; nil takes it from the files.
+  /// - Throws: `DataError` if there are no weights of a CLIP, if its shape is not supported, or if
+  ///   nothing tells the activation.
   public init(path: String, activation: CLIPActivation? = nil) throws {
     let place = Self.file(path)
     weights = place
@@ -76,7 +78,7 @@ public struct CLIPFiles: Sendable {
       told = try json(Self.openConfiguration).map { try Self.openCLIP($0.json, file: $0.file) }
     }
     if let activation {
-      // Wider ones have wider heads, each its own.
+      // Wider encoders have wider heads, whose width differs from model to model.
       if told == nil, let width = try file.shape("visual.class_embedding")?.last,
         ![768, 1024].contains(width)
       {
@@ -109,7 +111,7 @@ public struct CLIPFiles: Sendable {
     notes = []
   }
 
-  /// OpenAI's residual networks by the blocks of their stages and the width of the first.
+  /// OpenAI's residual networks by the number of blocks in each stage and the first stage's width.
   private static let residual: [(name: String, depths: [Int], width: Int)] = [
     ("rn50", [3, 4, 6, 3], 64), ("rn101", [3, 4, 23, 3], 64), ("rn50x4", [4, 6, 10, 6], 80),
     ("rn50x16", [6, 8, 18, 8], 96), ("rn50x64", [3, 15, 36, 10], 128),
@@ -140,14 +142,14 @@ public struct CLIPFiles: Sendable {
       || names.contains("vision_model.embeddings.class_embedding")
   }
 
-  /// OpenAI's archives have these numbers beside the weights, and nobody else's.
+  /// Returns whether the weights are OpenAI's, because only its archives hold these numbers too.
   private static func isOpenAI(_ names: Set<String>) -> Bool {
     names.isSuperset(of: ["input_resolution", "context_length", "vocab_size"])
   }
 
   // MARK: What files say
 
-  /// Hugging Face's `CLIPConfig`, whose defaults stand for what is not written.
+  /// Reads Hugging Face's `CLIPConfig`, with its defaults for missing values.
   private static func huggingFace(_ json: JSON, file: String) throws -> (image: Tower, text: Tower) {
     func tower(_ part: String, heads: Int) throws -> Tower {
       let own = json[part]
@@ -166,7 +168,7 @@ public struct CLIPFiles: Sendable {
     return (try tower("vision_config", heads: 12), try tower("text_config", heads: 8))
   }
 
-  /// open_clip's `model_cfg`.
+  /// Reads open_clip's `model_cfg`.
   private static func openCLIP(_ json: JSON, file: String) throws -> (image: Tower, text: Tower) {
     let model = json["model_cfg"] ?? json
     let (image, text) = (model["vision_cfg"], model["text_cfg"])
@@ -189,7 +191,7 @@ public struct CLIPFiles: Sendable {
         "its pictures are scaled in another way than CLIP's: mean \(mean)", file, "\"preprocess_cfg\"")
     }
     let activation: CLIPActivation = model["quick_gelu"]?.bool == true ? .quickGELU : .gelu
-    // A list of layers is a residual network's, whose last map is 32 times as wide as its first.
+    // Only a residual network lists its layers; its last map is 32 times as wide as its first.
     let width = try number(image?["width"], "width", file, "\"vision_cfg\"").map {
       image?["layers"]?.array == nil ? $0 : 32 * $0
     }

@@ -1,13 +1,13 @@
 import Synchronization
 
-/// Weights that numpy's `savez` wrote: an archive with one `.npy` for each array.
+/// Weights in an archive that numpy's `savez` wrote, with one `.npy` file for each array.
 final class NumpyArchive: WeightSource {
   let path: String
   let names: [String]
   private let entries: [String: ZipReader.Entry]
   private let zip: Mutex<ZipReader>
 
-  /// Nil where the archive holds anything else, as PyTorch's do.
+  /// Opens the archive; nil if it holds anything else, as PyTorch's archives do.
   init?(path: String) throws {
     self.path = path
     let reader = try ZipReader(path: path)

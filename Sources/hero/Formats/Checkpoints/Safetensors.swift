@@ -2,14 +2,15 @@ import Foundation
 
 /// Hugging Face's format of named tensors.
 public enum Safetensors {
-  /// The note with the hash of all bytes after the header's length, taken with zeros in its own
-  /// place.
+  /// The metadata key of the hash of all bytes after the header's length.
+  ///
+  /// The hash counts zeros in its own place.
   static let hashNote = "content_hash"
   static let noHash = "0000000000000000"
 
-  /// Where a header's hash stands in it, 16 hexadecimal digits; nil if it has none.
+  /// Returns the offset of the hash in a header, 16 hexadecimal digits; nil if it has none.
   static func placeOfHash(in header: [UInt8]) -> Int? {
-    // Between its key and a quote, which no string has unescaped.
+    // The key has unescaped quotes, which no JSON string contains.
     let key = Array("\"\(hashNote)\":\"".utf8)
     guard let found = header.firstRange(of: key), found.upperBound + 16 < header.count,
       header[found.upperBound + 16] == UInt8(ascii: "\"")
@@ -24,14 +25,16 @@ public enum Safetensors {
     ("I16", .int16), ("I32", .int32), ("I64", .int64), ("BOOL", .bool),
   ]
 
-  /// Writes tensors that are made one at a time: `bytes` gives the little-endian elements of tensor
-  /// number `index` of `list`, and is called once for each. Tensors of wider elements come first,
-  /// else in the order given, so that every tensor is aligned. The file appears under its name only
-  /// when it is complete and on the disk.
+  /// Writes tensors, which `bytes` makes one at a time.
   ///
-  /// Throws `DataError` if two tensors have one name, or the bytes do not fill the shape. A note of
-  /// the header holds a hash of the whole file, by which `SafetensorsFile.verify` finds damage;
-  /// other readers pass it over.
+  /// `bytes` returns the little-endian elements of tensor number `index` of `list`, and is called
+  /// once for each. Tensors with wider elements come first, otherwise in the given order, so that
+  /// every tensor is aligned. The file appears under its name only when it is complete and on the
+  /// disk.
+  ///
+  /// Throws `DataError` if two tensors have one name, or if the bytes do not fill the shape. A
+  /// metadata entry holds a hash of the whole file, by which `SafetensorsFile.verify` finds damage.
+  /// Other readers ignore it.
   public static func write(
     path: String, list: [(name: String, type: ScalarType, shape: [Int])], metadata: [String: String] = [:],
     bytes: (_ index: Int) throws -> [UInt8]
@@ -61,7 +64,7 @@ public enum Safetensors {
       position += size
     }
     var text = JSON.object(header).encodedBytes(style: .compact)
-    // Spaces after the JSON bring the tensors to a multiple of 8.
+    // Spaces after the JSON align the tensors to 8 bytes.
     text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
     let file = try AtomicFile(path: path)
     var hash = ContentHash()

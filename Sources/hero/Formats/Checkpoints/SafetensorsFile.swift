@@ -1,42 +1,45 @@
 import Foundation
 
-/// A safetensors file, mapped into memory. Opening reads its list; each tensor is read on request.
+/// A safetensors file, mapped into memory.
 ///
+/// Opening reads only the header; each tensor is read on request. Safe to use from several threads.
 /// Source: the format's description (8 bytes of length, a JSON header, the tensors' bytes without
-/// holes). Safe to use from several threads.
+/// holes).
 public final class SafetensorsFile: Sendable {
-  /// What the header says of one tensor.
+  /// The header's description of one tensor.
   public struct Entry: Equatable, Sendable {
-    /// As the header has it; identity is by bytes.
+    /// The name in the header.
     public var name: String
     /// `dtype` of the header.
     public var type: ScalarType
     /// `shape` of the header, row-major; empty for a scalar.
     public var shape: [Int]
-    /// Where the elements are, from the file's beginning.
+    /// The byte range of the elements in the file.
     var range: Range<Int>
   }
 
-  /// The format's own readers accept longer ones. A header takes some thirty times as much memory
-  /// while it is read, and those of the largest models are a tenth as long.
+  /// The maximum length of the header in bytes, less than the format's own readers accept.
+  ///
+  /// Reading a header takes about thirty times its length in memory, and the headers of the largest
+  /// models are a tenth as long as this.
   private static let longestHeader = 1 << 25
 
   /// The path, as the user named it.
   public let path: String
-  /// The tensors, in the order in which their bytes stand in the file.
+  /// The tensors in the order of their bytes in the file.
   public let entries: [Entry]
-  /// Tensors whose elements are of a type that is not read here, and the format's code of it.
+  /// The names of tensors with unsupported element types, and the format's codes of those types.
   public let foreign: [String: String]
-  /// What else the writer noted down.
+  /// The other metadata in the header.
   public let metadata: [String: String]
 
   private let file: MappedFile
   private let headerLength: Int
-  /// What the writer noted down of all bytes.
+  /// The content hash in the header's metadata.
   private let hash: String?
   private let places: [String: Int]
 
-  /// Reads the list of the file at `path`.
+  /// Reads the header of the file at `path`.
   ///
   /// Throws `DataError` if the header is malformed, or does not account for every byte of the file.
   public init(path: String) throws {
@@ -59,9 +62,9 @@ public final class SafetensorsFile: Sendable {
     places = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
   }
 
-  /// Reads the whole file and compares it with the hash that its writer noted down.
+  /// Reads the whole file and compares it with the hash in its header.
   ///
-  /// Throws `DataError` where it was damaged since. Files of programs that note down no hash pass.
+  /// Throws `DataError` if they differ. A file without a hash passes.
   public func verify() throws {
     guard let noted = self.hash else { return }
     var header = try file.withBytes(at: 8, count: headerLength) { Array($0) }
@@ -78,9 +81,9 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
-  /// The tensor of this name; nil if there is none.
+  /// Returns the tensor of this name; nil if there is none.
   ///
-  /// Throws `DataError` if its elements are of a type that is not read here.
+  /// Throws `DataError` if its element type is not supported.
   public func array(named name: String) throws -> NDArray? {
     guard let entry = entry(named: name) else {
       guard let code = foreign[name] else { return nil }
@@ -91,25 +94,24 @@ public final class SafetensorsFile: Sendable {
     return try array(entry)
   }
 
-  /// The tensor of an entry of this file, copied out of it.
+  /// Returns a copy of the tensor of an entry of this file.
   public func array(_ entry: Entry) throws -> NDArray {
     try withBytes(of: entry) { try NDArray(shape: entry.shape, type: entry.type, bytes: [UInt8]($0)) }
   }
 
-  /// What the header says of the tensor of this name; nil if there is none.
+  /// Returns the header's description of a tensor; nil if there is none with a supported type.
   public func entry(named name: String) -> Entry? {
     places[name].map { entries[$0] }
   }
 
-  /// Runs `body` on a tensor's little-endian bytes where they stand in the mapped file, not
-  /// necessarily aligned.
+  /// Runs `body` on a tensor's little-endian bytes in the mapped file, which may be unaligned.
   public func withBytes<Result>(
     of entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) throws -> Result {
     try file.withBytes(at: entry.range.lowerBound, count: entry.range.count, body)
   }
 
-  /// What the header says of a tensor: a type of nil is one that is not read here.
+  /// The header's description of any tensor; the type is nil if it is not supported.
   private typealias Described = (
     name: String, code: String, type: ScalarType?, shape: [Int], range: Range<Int>
   )
@@ -129,7 +131,7 @@ public final class SafetensorsFile: Sendable {
         }
       }
     }
-    // Tensors of no bytes stand anywhere; the others follow one another from the header to the end.
+    // Tensors follow one another from the header to the end. Empty ones may stand between any two.
     described.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     var position = start
     for entry in described {
@@ -160,8 +162,7 @@ public final class SafetensorsFile: Sendable {
     else { throw DataError("the header lacks one of dtype, shape and data_offsets") }
     let type = Safetensors.types.first { $0.code == code }?.type
     let shape = sizes.compactMap(\.int)
-    // Of types that are not known here the shape says nothing of the bytes, and an element may be
-    // less than one.
+    // For an unknown type the shape does not tell the size: an element may be less than a byte.
     guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type ?? .uint8)
     else {
       throw DataError("an impossible shape")

@@ -5,13 +5,13 @@ import Synchronization
 /// storage.
 final class TorchArchive: TorchStorageSource {
   private static let largestPickle = 1 << 26
-  /// What a deflated storage may become; torch itself never deflates.
+  /// The maximum size of a decompressed storage in bytes; torch itself never compresses.
   private static let largestStorage = 1 << 32
 
   private let path: String
   private let entries: [String: ZipReader.Entry]
   private let zip: Mutex<ZipReader>
-  /// The folder that the archive's entries are in, with its slash; torch names it after the file.
+  /// The folder of the archive's entries, with its slash; torch names it after the file.
   private let folder: String
 
   init(path: String) throws {

@@ -3,37 +3,37 @@ import Synchronization
 
 /// A checkpoint that PyTorch's `save` wrote: a state dict, or anything with tensors in it.
 ///
-/// Reads both formats, the zip of version 1.6 on and the older stream of pickles, and runs nothing
-/// in them. A zip that `torch.jit.save` wrote is the dictionary of its modules' attributes. A plain
-/// pickle of numpy arrays is like one of tensors. Opening reads the description only; a tensor's
-/// elements are read on request. Safe to use from several threads, which take turns.
+/// It reads the zip of version 1.6 on and the older stream of pickles, and runs nothing in them. It
+/// reads a zip of `torch.jit.save` as the dictionary of its modules' attributes, and a plain pickle
+/// of numpy arrays like one of tensors. Opening reads only the description; a tensor's elements are
+/// read on request. Safe to use from several threads, which take turns.
 public final class TorchCheckpoint: Sendable {
   /// An array of the checkpoint.
   public enum Held: Equatable, Sendable {
     case tensor(TorchTensor)
     case array(NDArray)
-    /// One of a kind that is not read here: what it is.
+    /// An array of an unsupported kind, described for a message.
     case foreign(String)
   }
 
-  /// Names of all arrays together are shorter than this, also in checkpoints of the largest models.
+  /// The maximum length in bytes of all array names together, beyond that of the largest models.
   private static let longestNames = 1 << 26
 
   /// The path, as the user named it.
   public let path: String
-  /// What was saved, with tensors as descriptions.
+  /// The saved value, with tensors as descriptions.
   public let root: PickleValue
-  /// Every array, in the file's order, by its path through the dictionaries, joined by dots.
+  /// Every array in the file's order, named by its path through the dictionaries, joined by dots.
   public let arrays: [(name: String, held: Held)]
 
   private let storages: any TorchStorageSource
   private let places: [String: Int]
-  /// The storage read last, where a tensor used a part of it: the next one often uses another.
+  /// The storage read last, if a tensor used only a part of it: the next one often uses another.
   private let shared = Mutex<(storage: String, bytes: [UInt8])?>(nil)
 
   /// Reads the description of the checkpoint at `path`.
   ///
-  /// Throws `DataError` if the file is neither format, is damaged, or asks for anything to be run.
+  /// Throws `DataError` if the file has none of these formats, is damaged, or asks to run anything.
   public init(path: String) throws {
     self.path = path
     let file = try MappedFile(path: path)
@@ -58,14 +58,15 @@ public final class TorchCheckpoint: Sendable {
     places = Dictionary(found.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
   }
 
-  /// Whether a plain pickle begins so: with its protocol, or by the first ones with a dictionary, a
-  /// list or a class.
+  /// Returns whether a plain pickle begins so: with its protocol, or in protocols 0 and 1 with a
+  /// dictionary, a list or a class.
   private static func mayBePickle(_ head: [UInt8]) -> Bool {
     if head.first == 0x80 { return true }
     return ["(dp", "(lp", "ccollections\n", "}q", "]q"].contains { head.starts(with: Array($0.utf8)) }
   }
 
-  /// The shape of the array of this name; nil if there is none, or none that is read here.
+  /// Returns the shape of the array of this name; nil if there is none or its kind is not
+  /// supported.
   public func shape(named name: String) -> [Int]? {
     switch places[name].map({ arrays[$0].held }) {
     case .tensor(let tensor)?: tensor.shape
@@ -74,10 +75,10 @@ public final class TorchCheckpoint: Sendable {
     }
   }
 
-  /// The array of this name with its elements; nil if there is none.
+  /// Returns the array of this name with its elements; nil if there is none.
   ///
-  /// Throws `DataError` if its storage is missing, short or damaged, or its elements are of a type
-  /// that is not read here.
+  /// Throws `DataError` if its storage is missing, short or damaged, or if its element type is not
+  /// supported.
   public func array(named name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
     switch arrays[place].held {
@@ -141,13 +142,13 @@ extension PickleValue {
   }
 }
 
-/// Where a checkpoint's storages are read from.
+/// A source of a checkpoint's storages.
 protocol TorchStorageSource: Sendable {
-  /// All bytes of the storage of this key, of which views may use a part.
+  /// Returns all bytes of the storage of this key; a view may use only a part of them.
   func bytes(of storage: TorchStorage) throws -> [UInt8]
 }
 
-/// A plain pickle, which has none.
+/// The source of a plain pickle, which has no storages.
 private struct NoStorages: TorchStorageSource {
   let path: String
 

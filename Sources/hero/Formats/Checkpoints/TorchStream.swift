@@ -1,14 +1,16 @@
 import Foundation
 
-/// The format before PyTorch 1.6: pickles of a magic number, a version, the machine's sizes, the
-/// value and the list of storage keys, then for each key an element count and the elements.
+/// The format before PyTorch 1.6: a stream of pickles, followed by the elements.
+///
+/// The pickles are a magic number, a version, the machine's sizes, the value and the list of
+/// storage keys. Then an element count and the elements follow for each key.
 final class TorchStream: TorchStorageSource {
   private static let magic: [UInt8] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
   private static let version = 1001
 
   let root: PickleValue
   private let file: MappedFile
-  /// For each key, where its elements are in the file.
+  /// The byte range in the file of each key's elements.
   private let ranges: [String: Range<Int>]
 
   init(file: MappedFile) throws {
@@ -23,7 +25,7 @@ final class TorchStream: TorchStorageSource {
     return try file.bytes(at: range.lowerBound, count: range.count)
   }
 
-  /// Whether a file begins like one: with a pickle of the number that PyTorch calls magic.
+  /// Returns whether a file begins with a pickle of PyTorch's magic number.
   static func recognizes(_ head: UnsafeRawBufferPointer) -> Bool {
     head.count >= 14 && head[2..<4].elementsEqual([0x8a, 10]) && head[4..<14].elementsEqual(magic)
   }
@@ -40,7 +42,7 @@ final class TorchStream: TorchStorageSource {
         sizes.merge(elementSizes) { $1 }
         return value
       } catch let error as DataError where start > 0 {
-        // The places of an inner pickle count from its own beginning.
+        // An inner pickle's error counts bytes from that pickle's own beginning.
         throw DataError(
           error.problem, place: "pickle at byte \(start)" + (error.place.map { ", its \($0)" } ?? ""),
           cure: error.cure)
@@ -79,8 +81,7 @@ final class TorchStream: TorchStorageSource {
       }
       let place = cursor.position
       let count = try cursor.integer(Int64.self)
-      // A storage that no tensor in the value uses has no known type, so whatever follows cannot be
-      // found.
+      // A storage that no tensor uses has no known type, so what follows it cannot be found.
       guard let size = sizes[key] else {
         throw DataError("storage “\(key)” belongs to no tensor", place: "byte \(place)")
       }

@@ -1,15 +1,16 @@
-/// Writes a state dict as `torch.save` does from PyTorch 1.6 on: a zip with a pickle and a storage
-/// for each tensor.
+/// A writer of state dicts as `torch.save` writes them from PyTorch 1.6 on: a zip with a pickle and
+/// a storage for each tensor.
 public enum TorchWriter {
   private static let folder = "archive"
 
   /// Writes float32 tensors by their names.
   ///
   /// - Parameters:
-  ///   - list: names and shapes.
+  ///   - list: the names and shapes of the tensors.
   ///   - flags: booleans that stand beside the tensors.
-  ///   - bytes: the little-endian elements of tensor number `index`, asked for once each, in order.
-  /// - Throws: `DataError` where the file cannot be written or becomes larger than 4 GB.
+  ///   - bytes: returns the little-endian elements of tensor number `index`; called once for each,
+  ///     in order.
+  /// - Throws: `DataError` if the file cannot be written or exceeds 4 GB.
   public static func write(
     path: String, list: [(name: String, shape: [Int])], flags: [(name: String, value: Bool)] = [],
     bytes: (_ index: Int) throws -> [UInt8]
@@ -22,8 +23,9 @@ public enum TorchWriter {
     try file.finish()
   }
 
-  /// `{name: torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())}`,
-  /// by protocol 2.
+  /// Returns the protocol 2 pickle of the tensors and flags by their names.
+  ///
+  /// `{name: torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())}`
   private static func pickle(
     _ list: [(name: String, shape: [Int])], _ flags: [(name: String, value: Bool)]
   ) -> [UInt8] {

@@ -1,18 +1,18 @@
 import Foundation
 
-/// The arrays of a trained model by the model's own names, however they were saved.
+/// The arrays of a trained model by the model's own names, in whatever format they were saved.
 ///
-/// Reads safetensors, what PyTorch's `save` wrote, plain pickles and `.npz` archives of numpy
-/// arrays, and all of these in shards. `WeightNames` strips what wrappers and dictionaries put
-/// around the names. Arrays are read one by one on request. Safe to use from several threads.
+/// It reads safetensors, PyTorch's `save`, plain pickles and numpy's `.npz`, each also in shards.
+/// `WeightNames` strips what wrappers and dictionaries put around the names. Arrays are read one by
+/// one on request. Safe to use from several threads.
 public final class WeightFile: Sendable {
   /// The path, as the user named it.
   public let path: String
   /// The files that hold the arrays.
   public var files: [String] { sources.map(\.path) }
-  /// All names, in the files' order.
+  /// The names of all arrays, in the files' order.
   public let names: [String]
-  /// What was taken off the names, and what was passed over, a line each, for the user to read.
+  /// The notes for the user, a line each, on what was stripped from the names and what was skipped.
   public let notes: [String]
 
   private let sources: [any WeightSource]
@@ -20,11 +20,10 @@ public final class WeightFile: Sendable {
 
   /// Opens the file, or the folder of one model, at `path`.
   ///
-  /// - Parameter start: the number of bytes of a name that stand before the model's own; nil for a
-  ///   name by which this cannot be told. Without it only the wrappings that are known are taken
-  ///   off.
-  /// - Throws: `DataError` if it is none of these formats, is damaged or incomplete, asks for
-  ///   something to be run, or holds two models.
+  /// - Parameter start: returns the number of bytes in a name before the model's own name, or nil
+  ///   if the name does not tell. Without it, only known prefixes are stripped.
+  /// - Throws: `DataError` if the file has none of these formats, is damaged or incomplete, asks to
+  ///   run anything, or holds two models.
   public init(path: String, start: ((String) -> Int?)? = nil) throws {
     self.path = path
     let shards = try WeightShards(path: path)
@@ -51,24 +50,25 @@ public final class WeightFile: Sendable {
     self.sources = sources
   }
 
-  /// Compares the files with the hashes that they were written with, if they have any.
+  /// Compares the files with the hashes stored in them, if there are any.
   public func verify() throws {
     for source in sources { try source.verify() }
   }
 
-  /// Whether there is an array of this name, readable or not.
+  /// Returns whether there is an array of this name, readable or not.
   public func contains(_ name: String) -> Bool { places[name] != nil }
 
-  /// The shape of the array of this name; nil if there is none, or none of a type that is read.
+  /// Returns the shape of the array of this name; nil if there is none or its type is not
+  /// supported.
   public func shape(_ name: String) throws -> [Int]? {
     guard let place = places[name] else { return nil }
     return try sources[place.source].shape(named: place.name)
   }
 
-  /// The array of this name; nil if there is none.
+  /// Returns the array of this name; nil if there is none.
   ///
-  /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is
-  ///   not read, are damaged, are whole numbers, or are not all finite, or if it has none.
+  /// - Throws: `DataError` naming the file and the parameter if the array is empty or damaged, if
+  ///   its element type is an integer or not supported, or if its elements are not all finite.
   public func array(_ name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
     let source = sources[place.source]
@@ -92,8 +92,7 @@ public final class WeightFile: Sendable {
   private static func open(_ path: String) throws -> any WeightSource {
     let file = try MappedFile(path: path)
     let head = try file.bytes(at: 0, count: min(file.count, 9))
-    // A safetensors file begins with its header's length, in 8 bytes, and the header, which is
-    // JSON.
+    // A safetensors file begins with the length of its header in 8 bytes, then the header in JSON.
     if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
       return try SafetensorsFile(path: path)
     }
@@ -104,7 +103,7 @@ public final class WeightFile: Sendable {
   }
 }
 
-/// A file of named arrays, by the names that stand in it.
+/// A file of arrays by the names in that file.
 protocol WeightSource: Sendable {
   var path: String { get }
   var names: [String] { get }
@@ -122,7 +121,7 @@ extension TorchCheckpoint: WeightSource {
   var names: [String] { arrays.map(\.name) }
   func verify() {}
 
-  /// Refuses a checkpoint without a single array, and says what it holds instead.
+  /// Rejects a checkpoint without a single array, and says what it holds instead.
   func requireArrays() throws {
     guard arrays.isEmpty else { return }
     let objects =

@@ -1,26 +1,27 @@
-/// Which of a checkpoint's arrays are the model's, and what the model calls them.
+/// The arrays of a checkpoint that are the model's, with the model's own names for them.
 ///
-/// PyTorch's wrappers (`DataParallel`, `torch.compile`, FSDP, activation checkpointing) put their
-/// attribute into every name, trainers the model's (`model.` of Lightning), and people a dictionary
-/// around the whole, beside an optimizer's and a running average's.
+/// PyTorch's wrappers (`DataParallel`, `torch.compile`, FSDP, activation checkpointing) add their
+/// attribute to every name. Trainers add the model's attribute, such as Lightning's `model.`.
+/// People put a dictionary around the whole, beside an optimizer and a running average.
 struct WeightNames {
-  /// In the file's order.
+  /// The model's arrays in the file's order, by the model's name and the name in the file.
   private(set) var kept: [(name: String, stored: String)] = []
-  /// What was done, a line each.
+  /// The notes on what was stripped and skipped, a line each.
   private(set) var notes: [String] = []
 
-  /// Attributes that hold the wrapped module, wherever they stand in a name. No network here has a
-  /// part of such a name.
+  /// The attributes that hold a wrapped module, stripped wherever they stand in a name.
+  ///
+  /// No network here has a part of such a name.
   private static let wrappers: Set<Substring> = [
     "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
     "_fpw_module",
   ]
-  /// Beginnings that only say that the model follows.
+  /// The known prefixes, which only say that the model follows.
   private static let wrappings: [Substring] = [
     "model_state_dict", "model_state", "state_dict", "model", "net", "network", "weights", "params",
     "student",
   ]
-  /// What is saved beside a model under the same names, by the words of a part of the name.
+  /// The words of a name's part that tell of something saved beside the model, not of the model.
   private static let besides: Set<Substring> = [
     "optim", "optimizer", "optimizers", "exp", "momentum", "scheduler", "schedulers", "scaler", "grad",
     "grads", "rng",
@@ -30,16 +31,16 @@ struct WeightNames {
 
   private static let mostCopies = 64
 
-  /// A stored name: without its wrappers, and where the model's own part begins.
+  /// A stored name, the same without wrappers, and the prefix before the model's own name.
   private struct Entry {
     let stored: String
     let bare: String
-    /// What stands before the model's own name; nil where that cannot be told.
+    /// The prefix before the model's own name; nil if it cannot be told.
     var prefix: String?
   }
 
   /// - Parameter start: see `WeightFile`.
-  /// - Throws: `DataError` where two models are equally meant.
+  /// - Throws: `DataError` if two models are equally likely to be meant.
   init(_ stored: [String], start: ((String) -> Int?)?) throws {
     let entries = stored.map { name in
       let bare = name.split(separator: ".", omittingEmptySubsequences: false).filter {
@@ -61,8 +62,8 @@ struct WeightNames {
     try keep(own, without: prefix)
   }
 
-  /// What stands before the names of the model, by the arrays of which that can be told; nil where
-  /// it can of none.
+  /// Returns the prefix of the model's names, from the arrays whose prefix can be told; nil if
+  /// there are none.
   private mutating func prefix(of entries: [Entry]) throws -> String? {
     var counts: [String: Int] = [:]
     for entry in entries {
@@ -74,7 +75,7 @@ struct WeightNames {
     guard counts.count <= Self.mostCopies else {
       throw DataError("holds \(counts.count) models", cure: "Save the one that is meant as a file of its own")
     }
-    // A few arrays of a model are not the model.
+    // A prefix with only a few of the arrays is not the model's.
     let whole = counts.filter { 2 * $0.value > most }.keys.sorted()
     let plain = whole.filter { !Self.isBeside($0[...], Self.averages) }
     let candidates = plain.isEmpty ? whole : plain
@@ -94,7 +95,7 @@ struct WeightNames {
     return chosen
   }
 
-  /// The beginnings that most names share and that only say that the model follows.
+  /// Returns the known prefixes that most names share.
   private static func knownPrefix(of entries: [Entry]) -> String {
     var prefix = ""
     var names = entries.map(\.bare).filter { !isBeside($0[...], besides) }
@@ -121,7 +122,7 @@ struct WeightNames {
     for entry in own {
       let name = String(entry.bare.dropFirst(prefix.count))
       if let place = places[name] {
-        // Beside the model's own spelling, one with a wrapper's attribute in it.
+        // The name occurs twice: in the model's own spelling, and with a wrapper's attribute in it.
         isTwice = true
         if entry.stored == prefix + name { kept[place].stored = entry.stored }
         guard kept[place].stored == prefix + name else {
@@ -142,7 +143,7 @@ struct WeightNames {
     if !parts.isEmpty { notes.append("the model's names are read without \(parts.joined(separator: ", "))") }
   }
 
-  /// Whether a part of a name has one of these words.
+  /// Returns whether a part of a name has one of these words.
   private static func isBeside(_ name: Substring, _ words: Set<Substring>) -> Bool {
     name.split(separator: ".").contains { part in part.split(separator: "_").contains(where: words.contains) }
   }

@@ -1,16 +1,16 @@
 import Foundation
 
-/// The files that hold one model: a single one, or the shards that Hugging Face's programs make of
-/// a large one.
+/// The files of one model: a single file, or the shards that Hugging Face's programs make of a
+/// large one.
 ///
-/// Shards are called `NAME-00001-of-00003.safetensors` (or `.bin`), beside
-/// `NAME.safetensors.index.json`, whose `weight_map` gives each array's file. Without that file the
+/// Shards are called `NAME-00001-of-00003.safetensors` (or `.bin`). The `weight_map` in
+/// `NAME.safetensors.index.json` beside them gives each array's file. Without that index, the
 /// shards of a folder are those of the only model in it.
 struct WeightShards {
   let files: [String]
-  /// What was made of one shard that was given alone.
+  /// The note for the user on files that are read without being named; nil if there are none.
   let note: String?
-  /// The file's number for each array, where there is an index.
+  /// The number of each array's file; nil without an index.
   private let map: [String: Int]?
 
   private static let mostShards = 10_000
@@ -18,7 +18,7 @@ struct WeightShards {
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
   ]
 
-  /// - Throws: `DataError` where a folder holds no model, or where shards are missing.
+  /// - Throws: `DataError` if a folder holds no model, or if shards are missing.
   init(path: String) throws {
     guard FileManager.default.isFolder(path) else {
       try self.init(file: path)
@@ -52,17 +52,17 @@ struct WeightShards {
     (self.files, self.note, map) = (files, note, nil)
   }
 
-  /// Endings of files of weights; of two models those of the first ending are taken, as
-  /// `transformers` does.
+  /// The extensions of weight files; the first one in a folder counts, as in `transformers`.
   private static let endings = ["safetensors", "bin", "pt", "pth"]
-  /// Beginnings of what trainers save beside a model.
+  /// The prefixes of files that trainers save beside a model.
   private static let besides = [
     "optimizer", "scheduler", "rng_state", "training_args", "trainer_state", "scaler", "random_states",
   ]
 
-  /// The one model in a folder where none of its files has a name of `folderFiles`: a file, or the
-  /// first of its shards that is there; nil where there is none.
-  /// - Throws: `DataError` where there are several.
+  /// Returns the only model in a folder without any file of `folderFiles`; nil if there is none.
+  ///
+  /// The model is a file, or the first of its shards that exists.
+  /// - Throws: `DataError` if there are several.
   private static func soleModel(in folder: String) throws -> (name: String, isShard: Bool)? {
     let names = try FolderNames(path: folder).entries.filter { $0.kind == .file }.map(\.name)
     for ending in endings {
@@ -113,10 +113,10 @@ struct WeightShards {
       ? nil : "\(file): it is one of \(count) shards of a model, whose others beside it are read as well"
   }
 
-  /// Whether the array is to be taken from that file.
+  /// Returns whether an array is to be read from this file.
   func holds(_ name: String, file: Int) -> Bool { map.map { $0[name] == file } ?? true }
 
-  /// Refuses an index that promises what its files lack.
+  /// Rejects an index that lists arrays which its files lack.
   func requireAll(_ found: [String: Int]) throws {
     guard let map, let (name, number) = map.filter({ found[$0.key] == nil }).min(by: { $0.key < $1.key })
     else { return }
@@ -155,7 +155,8 @@ struct WeightShards {
     return (files, map)
   }
 
-  /// The number, the count and the name of any other number, of a file that is called like a shard.
+  /// Parses a shard's file name: its number, the count, and the name of a shard with another
+  /// number.
   private static func shard(_ name: String) -> (number: Int, count: Int, name: (Int) -> String)? {
     guard let match = name.wholeMatch(of: /(.*[-_.])(\d{1,9})-of-(\d{1,9})(\.[A-Za-z0-9.]+)/),
       let number = Int(match.2),

@@ -1,21 +1,22 @@
 extension JSON {
-  /// How a value is written.
+  /// The style of written JSON.
   public enum Style: Sendable {
-    /// No spaces, text as UTF-8.
+    /// Without spaces, with text as UTF-8.
     case compact
-    /// As Python's `json.dumps(value)`: ", " and ": ", text as ASCII with `\u` escapes.
+    /// Like Python's `json.dumps(value)`: ", " and ": ", with text as ASCII with `\u` escapes.
     case python
-    /// As Python's `json.dumps(value, indent=4)`.
+    /// Like Python's `json.dumps(value, indent=4)`.
     case pretty
   }
 
-  /// The value as text. Numbers are written as Python writes them, but what is no number as `null`:
-  /// JSON has none.
+  /// Returns the value as text.
+  ///
+  /// Numbers are written as Python writes them, except that NaN and infinities become `null`.
   public func encoded(style: Style = .compact) -> String {
     String(decoding: encodedBytes(style: style), as: UTF8.self)
   }
 
-  /// The value as UTF-8.
+  /// Returns the value as UTF-8.
   public func encodedBytes(style: Style = .compact) -> [UInt8] {
     var encoder = JSONEncoder(style: style)
     encoder.write(self)
@@ -24,10 +25,10 @@ extension JSON {
 }
 
 extension JSON {
-  /// Characters of a value that messages show.
+  /// The maximum number of characters of a value that messages show.
   private static let mostShown = 80
 
-  /// The value for a message: its beginning, and what is no number as Python writes it.
+  /// The value for a message: shortened, with NaN and infinities as Python writes them.
   public var shown: String {
     var text = ""
     show(in: &text)
@@ -60,7 +61,7 @@ extension JSON {
   }
 }
 
-/// Writes JSON values into a buffer of bytes.
+/// A writer of JSON values into a buffer of bytes.
 private struct JSONEncoder {
   let style: JSON.Style
   var bytes: [UInt8] = []
@@ -150,13 +151,14 @@ private struct JSONEncoder {
 
 /// Numbers as Python prints them.
 public enum PythonNumber {
-  /// Python's `repr(float)`: the shortest digits that read back the same, with an exponent below
-  /// 1e-4 and from 1e16.
+  /// Returns Python's `repr(float)`: the shortest digits that read back as the same number.
+  ///
+  /// The result has an exponent below 1e-4 and from 1e16.
   public static func repr(_ value: Double) -> String {
     if value.isNaN { return "NaN" }
     if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
     let text = value.description
-    // Swift prints the same, but whole numbers from 2^53 to 1e16 with an exponent already.
+    // Swift prints the same, except that whole numbers from 2^53 to 1e16 have an exponent.
     return text.hasSuffix("e+15") ? "\(Int(value)).0" : text
   }
 }

@@ -1,41 +1,41 @@
 import Foundation
 
 extension JSON {
-  /// The value that `bytes` hold; `file` is named in the error, which tells the line.
+  /// Parses the one value that `bytes` hold; errors name `file` and the line.
   public static func parse(_ bytes: UnsafeRawBufferPointer, file: String? = nil) throws -> JSON {
     var parser = JSONParser(bytes, file: file)
     return try parser.parseDocument()
   }
 
-  /// The value that `bytes` hold; `file` is named in the error, which tells the line.
+  /// Parses the one value that `bytes` hold; errors name `file` and the line.
   public static func parse(_ bytes: [UInt8], file: String? = nil) throws -> JSON {
     try bytes.withUnsafeBytes { try parse($0, file: file) }
   }
 
-  /// The value that `text` holds.
+  /// Parses the one value that `text` holds.
   public static func parse(_ text: String, file: String? = nil) throws -> JSON {
     var text = text
     return try text.withUTF8 { try parse(UnsafeRawBufferPointer($0), file: file) }
   }
 
-  /// The value that the file holds.
-  /// - Parameter limit: refuse a file with more bytes.
+  /// Reads the value that the file holds.
+  /// - Parameter limit: the maximum size in bytes; a larger file throws.
   public static func read(path: String, limit: Int = TextFile.mostBytes) throws -> JSON {
     try parse(try nonEmpty(path, limit), file: path)
   }
 
-  /// Hands on the members of the object that the file holds, one by one.
+  /// Calls `body` with each member of the object that the file holds.
   ///
-  /// Never more than one member is in memory, so that a side file with a million ids costs its size
-  /// and no more.
-  /// - Parameter limit: refuse a file with more bytes.
+  /// Only one member is in memory at a time, so a side file with a million ids costs its size and
+  /// no more.
+  /// - Parameter limit: the maximum size in bytes; a larger file throws.
   public static func readMembers(
     path: String, limit: Int = TextFile.mostBytes, _ body: (String, JSON) throws -> Void
   ) throws {
     try nonEmpty(path, limit).withUnsafeBytes { try members(of: $0, file: path, body) }
   }
 
-  /// Hands on the members of the object that `bytes` hold, one by one.
+  /// Calls `body` with each member of the object that `bytes` hold.
   public static func members(
     of bytes: UnsafeRawBufferPointer, file: String? = nil, _ body: (String, JSON) throws -> Void
   ) throws {
@@ -52,19 +52,19 @@ extension JSON {
   }
 }
 
-/// Files with one JSON value a line, or with one list of them.
+/// Files with one JSON value per line, or with one list of values.
 public enum JSONLines {
   private struct IsOneList: Error {}
 
-  /// Calls `body` with every line's number, counted from 1, and value; blank lines are passed over.
-  /// Of a file that is one list, `body` gets the elements, with the lines that they begin in.
+  /// Calls `body` with the number, counted from 1, and the value of each line that is not blank.
   ///
-  /// The file is read in pieces, so memory does not grow with it. What `body` or the parser throws
-  /// as `DataError` gets the file and line.
+  /// The file is read in pieces, so memory does not grow with it. If it is one list over several
+  /// lines, the whole file is read, and `body` gets the elements with the lines that they begin in.
+  /// A `DataError` that `body` or the parser throws gets the file and line.
   public static func read(path: String, _ body: (_ line: Int, _ value: JSON) throws -> Void) throws {
     var number = 0
     var isFirst = true
-    // A list in the first line is a row, if there are more lines.
+    // A list in the first line is a row if more lines follow.
     var list: (line: Int, value: JSON)?
     func located(_ line: Int, _ value: JSON) throws {
       try DataError.locating(file: path, place: "line \(line)") { try body(line, value) }
@@ -95,7 +95,7 @@ public enum JSONLines {
     if let list { for element in list.value.array ?? [] { try located(list.line, element) } }
   }
 
-  /// The first value of a file, as ``read(path:_:)`` has it, and its line; nil of an empty list.
+  /// Returns the first value that ``read(path:_:)`` finds, and its line; nil for an empty list.
   public static func first(path: String) throws -> (line: Int, value: JSON)? {
     struct Enough: Error {}
     var first: (line: Int, value: JSON)?
@@ -108,7 +108,7 @@ public enum JSONLines {
     return first
   }
 
-  /// Hands on the elements of the one list in a file.
+  /// Calls `body` with each element of the one list in a file.
   private static func readList(path: String, _ body: (_ line: Int, _ value: JSON) throws -> Void) throws {
     try TextFile.requirePlain(path)
     try JSON.nonEmpty(path).withUnsafeBytes {

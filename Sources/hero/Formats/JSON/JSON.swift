@@ -1,11 +1,12 @@
 import OrderedCollections
 
-/// A JSON value. Objects keep the order of their keys, and integers stay apart from other numbers,
-/// as in Python.
+/// A JSON value.
+///
+/// As in Python, objects keep the order of their keys, and integers differ from other numbers.
 public enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
-  /// A number without point and exponent that fits; larger ones become `double`.
+  /// A number without point or exponent that fits `Int`; larger ones become `double`.
   case int(Int)
   case double(Double)
   case string(String)
@@ -13,20 +14,21 @@ public enum JSON: Equatable, Sendable {
   case object(JSONObject)
 }
 
-/// The members of a JSON object in the order in which they were written. Of a repeated key the last
-/// value counts. Keys are the same if their bytes are.
+/// The members of a JSON object in the order in which they were written.
+///
+/// If a key repeats, the last value counts. Keys are equal if their bytes are.
 public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionaryLiteral {
   private var members: OrderedDictionary<Name, JSON>
 
-  /// `{}`
+  /// Creates `{}`.
   public init() { members = [:] }
 
-  /// Of a repeated key the last value counts.
+  /// Creates an object from a literal; if a key repeats, the last value counts.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     members = OrderedDictionary(elements.lazy.map { (Name($0.0), $0.1) }) { _, last in last }
   }
 
-  /// The object with the given members.
+  /// Creates an object with the given members.
   public init(_ elements: some Sequence<(key: String, value: JSON)>) {
     members = [:]
     members.reserveCapacity(elements.underestimatedCount)
@@ -39,34 +41,34 @@ public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionary
     set { members[Name(key)] = newValue }
   }
 
-  /// Puts a value under a key; the value that was there, or nil.
+  /// Sets the value of a key and returns the value that was there, or nil.
   mutating func updateValue(_ value: JSON, forKey key: String) -> JSON? {
     members.updateValue(value, forKey: Name(key))
   }
 
-  /// Members, each key once.
+  /// The number of members; a repeated key counts once.
   public var count: Int { members.count }
   /// Whether it is `{}`.
   public var isEmpty: Bool { members.isEmpty }
-  /// In the order in which they were written.
+  /// The keys in the order in which they were written.
   public var keys: [String] { members.keys.map(\.text) }
-  /// In the order of the keys.
+  /// The values in the order of the keys.
   public var values: [JSON] { Array(members.values) }
 
-  /// Goes over the members in the order in which they were written.
+  /// An iterator over the members in the order in which they were written.
   public struct Iterator: IteratorProtocol {
     fileprivate var members: OrderedDictionary<Name, JSON>.Iterator
 
-    /// The next member, or nil after the last.
+    /// Returns the next member, or nil after the last.
     public mutating func next() -> (key: String, value: JSON)? {
       members.next().map { ($0.key.text, $0.value) }
     }
   }
 
-  /// Starts at the first member.
+  /// Returns an iterator that starts at the first member.
   public func makeIterator() -> Iterator { Iterator(members: members.makeIterator()) }
 
-  /// Exact: the number of members.
+  /// The exact number of members.
   public var underestimatedCount: Int { members.count }
 }
 
@@ -76,13 +78,13 @@ extension JSON {
   /// Whether it is `null`; an absent member is nil instead.
   public var isNull: Bool { self == .null }
 
-  /// The value of `true` and `false`; nil for numbers and texts too.
+  /// The value, if this is a boolean.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
   /// The number, if it was written as an integer; nil for `5.0`.
   public var int: Int? { if case .int(let value) = self { value } else { nil } }
 
-  /// The whole number, also where it was written as `5.0` or `5e0`, as pandas and numpy write.
+  /// The whole number, even if it was written as `5.0` or `5e0`, as pandas and numpy write it.
   public var whole: Int? {
     guard case .double(let value) = self else { return int }
     return value.magnitude < 0x1p53 ? Int(exactly: value) : nil
@@ -97,7 +99,7 @@ extension JSON {
     }
   }
 
-  /// The text, if this is one.
+  /// The text, if this is a string.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
 
   /// The elements, if this is a list.
@@ -117,7 +119,7 @@ extension JSON {
     }
   }
 
-  /// What kind of value this is, for messages: `a string`, `an object` …
+  /// The kind of this value for messages: `a string`, `an object` …
   public var kind: String {
     switch self {
     case .null: "null"
@@ -137,19 +139,19 @@ extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressibl
   ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
-  /// `null`
+  /// Creates `null`.
   public init(nilLiteral: ()) { self = .null }
-  /// `true` or `false`
+  /// Creates `true` or `false`.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
-  /// A number, written as an integer.
+  /// Creates a number that is written as an integer.
   public init(integerLiteral value: Int) { self = .int(value) }
-  /// A number, written with a fraction or an exponent.
+  /// Creates a number that is written with a fraction or an exponent.
   public init(floatLiteral value: Double) { self = .double(value) }
-  /// A text.
+  /// Creates a text.
   public init(stringLiteral value: String) { self = .string(value) }
-  /// A list.
+  /// Creates a list.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  /// An object. Of a repeated key the last value counts.
+  /// Creates an object; if a key repeats, the last value counts.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     self = .object(JSONObject(elements.lazy.map { (key: $0.0, value: $0.1) }))
   }

@@ -1,5 +1,5 @@
 extension JSONParser {
-  /// The string whose opening quote is next.
+  /// Parses the string whose opening quote is next.
   mutating func parseString() throws -> String {
     position += 1
     var unescaped: [UInt8] = []
@@ -24,7 +24,7 @@ extension JSONParser {
 
   private func string(_ utf8: some Sequence<UInt8>) throws -> String {
     guard let text = String(validating: utf8, as: UTF8.self) else {
-      // As Windows-1252 and Latin-1 have their letters with accents.
+      // Windows-1252 and Latin-1 write accented letters as such bytes.
       let byte = utf8.first { $0 >= 0x80 } ?? 0
       throw error(
         "a string that is not valid UTF-8 (byte 0x\(String(byte, radix: 16, uppercase: true)))",

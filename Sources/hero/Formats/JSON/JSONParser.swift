@@ -1,13 +1,13 @@
-/// A parser over bytes: one pass, no characters, no string per number.
+/// A one-pass parser over bytes that makes neither characters nor strings for usual numbers.
 ///
-/// Accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A lone
-/// surrogate, which a Swift string cannot hold, becomes U+FFFD. Lines are counted only for a
-/// report.
+/// It accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A
+/// lone surrogate becomes U+FFFD, because a Swift string cannot hold it. Lines are counted only for
+/// a report.
 ///
 /// If an object repeats a key, the last value counts, as in Python. If the values differ, the first
 /// such key of a file is reported (`Notice`).
 struct JSONParser {
-  /// Deeper nesting than this is refused, so that a hostile file cannot exhaust the stack.
+  /// The maximum depth of nesting, so that a hostile file cannot exhaust the stack.
   static let depthLimit = 512
 
   let bytes: UnsafeRawBufferPointer
@@ -24,14 +24,14 @@ struct JSONParser {
     if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { position = 3 }
   }
 
-  /// The one value that the bytes hold.
+  /// Parses the one value that the bytes hold.
   mutating func parseDocument() throws -> JSON {
     let value = try parseValue()
     try expectEnd()
     return value
   }
 
-  /// The members of the one object that the bytes hold, each handed on as soon as it is read.
+  /// Parses the one object that the bytes hold, and calls `body` with each member once it is read.
   mutating func parseMembers(_ body: (String, JSON) throws -> Void) throws {
     skipSpace()
     guard peek() == UInt8(ascii: "{") else {
@@ -48,8 +48,8 @@ struct JSONParser {
     try expectEnd()
   }
 
-  /// The elements of the one list that the bytes hold, each handed on with the line that it begins
-  /// in.
+  /// Parses the one list that the bytes hold, and calls `body` with each element and the line that
+  /// it begins in.
   mutating func parseList(_ body: (_ line: Int, JSON) throws -> Void) throws {
     skipSpace()
     guard peek() == UInt8(ascii: "[") else { throw error("expected a list") }
@@ -72,7 +72,7 @@ struct JSONParser {
     if position < bytes.count { throw error("there is more text after the value") }
   }
 
-  /// The line of what is read next.
+  /// The line number of what is read next.
   private var line: Int {
     bytes[..<Swift.min(position, bytes.count)].reduce(firstLine) { $1 == 0x0A ? $0 + 1 : $0 }
   }
@@ -81,8 +81,7 @@ struct JSONParser {
     DataError("malformed JSON: \(problem)", file: file, place: "line \(line)", cure: cure)
   }
 
-  /// Tells of the first key that is repeated; counting lines for every one would take the square of
-  /// a file's length.
+  /// Reports the first repeated key; counting lines for each would take quadratic time.
   private mutating func tell(repeated key: String, _ consequence: String) {
     guard let file, !isRepetitionTold else { return }
     isRepetitionTold = true
@@ -91,7 +90,7 @@ struct JSONParser {
       about: "repeated keys of \(file)")
   }
 
-  /// Puts a member into an object, in the place of an earlier one of its key.
+  /// Puts a member into an object, in place of an earlier member of the same key.
   private mutating func put(_ key: String, _ value: JSON, into object: inout JSONObject) {
     guard let before = object.updateValue(value, forKey: key), before != value else { return }
     func short(_ value: JSON) -> String {
@@ -107,7 +106,7 @@ struct JSONParser {
 
   func peek() -> UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  /// Takes this byte, if it is next.
+  /// Takes this byte if it is next, and returns whether it was.
   private mutating func take(_ byte: UInt8) -> Bool {
     guard peek() == byte else { return false }
     position += 1
@@ -142,7 +141,7 @@ struct JSONParser {
     }
   }
 
-  /// What others write that is no JSON: comments, and dictionaries as Python prints them.
+  /// Returns what is wrong with common non-JSON: comments, and dictionaries as Python prints them.
   private func unexpected() -> String? {
     let rest = bytes[position...].prefix(5)
     if rest.starts(with: "'".utf8) { return "texts stand between double quotes, not single ones" }
@@ -182,7 +181,7 @@ struct JSONParser {
     }
   }
 
-  /// What stands between two brackets, the opening one of which is next, with commas in between.
+  /// Parses elements with commas between two brackets, of which the opening one is next.
   private mutating func parseElements(
     until close: UInt8, _ parseElement: (inout JSONParser) throws -> Void
   ) throws {
@@ -250,8 +249,7 @@ struct JSONParser {
     return .double(value)
   }
 
-  /// Reads digits; `magnitude` is right as long as `digits`, leading zeros not counted, is at most
-  /// 18.
+  /// Reads digits; `magnitude` is right while `digits`, without leading zeros, is at most 18.
   private mutating func readDigits(into magnitude: inout UInt64, _ digits: inout Int) {
     while position < bytes.count {
       let digit = bytes[position] &- UInt8(ascii: "0")

@@ -1,6 +1,6 @@
-/// numpy's own ways of pickling arrays and scalars, understood as data.
+/// The interpretation of numpy's pickled arrays and scalars as data.
 enum PickleArrays {
-  /// `scalar(type, bytes)`: one number.
+  /// Interprets `scalar(type, bytes)`: one number.
   static func scalar(_ arguments: [PickleValue]) throws -> PickleValue {
     let value = try array(type: arguments[0], shape: [], bytes: arguments[1], isFortranOrder: false)
     guard case .array(let array) = value else { return value }
@@ -11,14 +11,14 @@ enum PickleArrays {
     }
   }
 
-  /// `_frombuffer(bytes, type, shape, order)`.
+  /// Interprets `_frombuffer(bytes, type, shape, order)`.
   static func fromBuffer(_ arguments: [PickleValue]) throws -> PickleValue {
     try array(
       type: arguments[1], shape: shape(arguments[2]), bytes: arguments[0],
       isFortranOrder: arguments[3].string == "F")
   }
 
-  /// The state of an array: `(version, shape, type, isFortranOrder, bytes)`.
+  /// Interprets the state of an array: `(version, shape, type, isFortranOrder, bytes)`.
   static func array(state: PickleValue) throws -> PickleValue {
     guard let parts = state.elements, parts.count >= 5, case .bool(let isFortranOrder) = parts[3] else {
       throw DataError("a numpy array whose contents are malformed")
@@ -43,7 +43,7 @@ enum PickleArrays {
     guard let (type, isBigEndian) = ScalarType.numpy(name) else {
       return .foreignArray("numpy values of type “\(name)”")
     }
-    // Python 2 wrote bytes as strings, which look like text where they happen to be UTF-8.
+    // Python 2 wrote bytes as strings, which look like text if they happen to be UTF-8.
     var elements: [UInt8]
     switch bytes {
     case .bytes(let bytes): elements = bytes

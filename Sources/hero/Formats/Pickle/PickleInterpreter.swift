@@ -1,15 +1,19 @@
-/// Turns what a pickle's run left behind into a value: containers are walked, kept calls are
-/// understood or refused.
+/// An interpreter that turns the objects of a pickle's run into a value.
+///
+/// It walks containers, and interprets or rejects the kept calls.
 struct PickleInterpreter {
-  /// Python itself gives up near this depth; a state dict needs fewer than ten.
+  /// The maximum depth, near which Python itself gives up; a state dict needs fewer than ten
+  /// levels.
   private static let deepest = 256
 
   private let objects: [PickleObject]
-  /// How many more values and bytes may be made. What is shared counts wherever it occurs, so that
-  /// a small pickle cannot unfold into a huge value.
+  /// The number of values and bytes that may still be made.
+  ///
+  /// A shared value counts wherever it occurs, so a small pickle cannot unfold into a huge value.
   private var budget: Int
   private var depth = 0
-  /// Calls already understood, and what they cost: an array that occurs twice is made once.
+  /// The calls already interpreted and their costs, so that an array that occurs twice is made
+  /// once.
   private var calls: [Int: (value: PickleValue, cost: Int)] = [:]
 
   init(objects: [PickleObject], byteCount: Int) {
@@ -82,7 +86,7 @@ struct PickleInterpreter {
     for start in stride(from: 0, to: items.count - 1, by: 2) {
       let entry = PickleValue.Entry(key: try value(of: items[start]), value: try value(of: items[start + 1]))
       if case .string(let key) = entry.key {
-        // A long key that occurs often takes long to compare.
+        // Comparing a long key that occurs often is slow, so it costs more.
         try charge(key.utf8.count / 64)
         if let place = places[key] {
           entries[place] = entry
@@ -159,7 +163,7 @@ struct PickleInterpreter {
     }
   }
 
-  /// A dictionary's constructor takes another dictionary or a sequence of pairs.
+  /// Returns the entries of a dictionary that is made of another one or of a sequence of pairs.
   private mutating func pairs(_ item: PickleItem?) throws -> [PickleValue.Entry] {
     guard let item else { return [] }
     let source = try value(of: item)
@@ -175,7 +179,7 @@ struct PickleInterpreter {
     }
   }
 
-  /// `_codecs.encode(text, "latin1")`, or `bytes()` of bytes, of a list of numbers, or of nothing.
+  /// Interprets `_codecs.encode(text, "latin1")`, or `bytes()` of bytes, numbers or nothing.
   private mutating func bytes(_ items: [PickleItem]) throws -> [UInt8] {
     guard let first = items.first else { return [] }
     switch try value(of: first) {
@@ -199,7 +203,7 @@ struct PickleInterpreter {
     }
   }
 
-  /// A numpy type as the symbol numpy would print, such as `<f4`.
+  /// Returns a numpy type as the symbol that numpy would print, such as `<f4`.
   private mutating func numpyType(_ object: PickleObject) throws -> PickleValue {
     // Types of records have no short name.
     guard case .value(.string(let code))? = object.items.first else { return .symbol("records") }
@@ -249,7 +253,7 @@ struct PickleInterpreter {
     return integers.count == elements.count ? integers : nil
   }
 
-  /// The bytes of an element of each storage that the pickle speaks of, by its key.
+  /// Returns the size in bytes of an element of each storage in the pickle, by the storage's key.
   mutating func elementSizes() throws -> [String: Int] {
     var sizes: [String: Int] = [:]
     for object in objects {
@@ -262,7 +266,7 @@ struct PickleInterpreter {
     return sizes
   }
 
-  /// The kind of storage that a reference names; nil where it names none.
+  /// Returns the kind of storage that a reference names; nil if it names none.
   private func storageElement(_ reference: PickleItem) -> PickleGlobal? {
     guard case .object(let index) = reference, case .tuple = objects[index].kind,
       objects[index].items.count >= 5,
@@ -273,8 +277,9 @@ struct PickleInterpreter {
     return kind
   }
 
-  /// `("storage", type, key, device, count, view)`, where `view` is `(key, start, count)` if it is
-  /// there and not None.
+  /// Interprets a reference `("storage", type, key, device, count, view)`.
+  ///
+  /// `view` is `(key, start, count)`, None or missing.
   private mutating func storage(_ reference: PickleItem) throws -> TorchStorage {
     guard let kind = storageElement(reference), case .object(let index) = reference else {
       throw DataError("a tensor's storage is named by something else than torch's own reference")

@@ -1,19 +1,19 @@
-/// Runs a pickle's opcodes on a stack, as Python's unpickler does, with calls kept as data.
+/// A machine that runs a pickle's opcodes as Python's unpickler does, but keeps calls as data.
 struct PickleMachine {
   private(set) var cursor: ByteCursor
   private(set) var objects: [PickleObject] = []
   private var stack: [PickleItem] = []
-  /// Where on the stack each open `MARK` stands.
+  /// The stack's height at each open `MARK`.
   private var marks: [Int] = []
   private var memo = PickleMemo()
-  /// The byte of the opcode being run.
+  /// The byte offset of the opcode that is run.
   private var position = 0
 
   init(_ buffer: UnsafeRawBufferPointer) {
     cursor = ByteCursor(buffer)
   }
 
-  /// Runs to `STOP` and returns what is then on top.
+  /// Runs to `STOP` and returns the top of the stack.
   mutating func run() throws -> PickleItem {
     while true {
       position = cursor.position
@@ -125,18 +125,18 @@ struct PickleMachine {
   private mutating func call(checked callee: PickleItem, _ arguments: [PickleItem]) throws {
     switch callee {
     case .global: call(callee, arguments)
-    // What such an object makes is one as well.
+    // A call of an opaque object makes an opaque object.
     case .object(let index) where isOpaque(index): push(objects[index].kind)
     default: throw failure("a call of something that is not a name")
     }
   }
 
-  /// Whether it is an object of which nothing is looked at.
+  /// Returns whether an object is opaque: its content is not read.
   private func isOpaque(_ index: Int) -> Bool {
     if case .call(.object) = objects[index].kind { true } else { false }
   }
 
-  /// Keeps a call as data; only an empty container is made at once, because opcodes will fill it.
+  /// Keeps a call as data, except that it makes an empty container at once, for opcodes to fill.
   private mutating func call(_ callee: PickleItem, _ arguments: [PickleItem]) {
     guard case .global(let global) = callee else { return }
     switch (global, arguments.count) {
@@ -151,8 +151,7 @@ struct PickleMachine {
   private mutating func build() throws {
     let state = try pop()
     guard case .object(let index) = try top() else { return }
-    // The attributes of a container, such as a state dict's `_metadata`, are not data anybody
-    // reads.
+    // Nobody reads the attributes of a container, such as a state dict's `_metadata`.
     if case .call = objects[index].kind, !isOpaque(index) { objects[index].state = state }
   }
 
@@ -170,7 +169,7 @@ struct PickleMachine {
     objects.append(PickleObject(kind: kind, items: items, position: position))
   }
 
-  /// The lowest place of the stack that may be taken without crossing an open mark.
+  /// The lowest index of the stack that may be popped without crossing an open mark.
   private var floor: Int { marks.last ?? 0 }
 
   private mutating func pop() throws -> PickleItem {
@@ -213,7 +212,7 @@ struct PickleMachine {
     }
     switch (container, objects[index].kind) {
     case (.list, .list), (.dictionary, .dictionary), (.set, .set): objects[index].items += items
-    // Classes that inherit from a container.
+    // The object's class inherits from a container.
     case _ where isOpaque(index): break
     default: throw failure("items of a \(container) for something else")
     }
@@ -234,7 +233,7 @@ struct PickleMachine {
   }
 }
 
-/// The pickle's numbered notes: dense as pickles usually number them, sparse where they do not.
+/// The pickle's numbered memo: dense if the numbers follow one another, otherwise sparse.
 private struct PickleMemo {
   private var dense: [PickleItem] = []
   private var sparse: [Int: PickleItem] = [:]

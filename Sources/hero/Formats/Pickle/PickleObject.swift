@@ -1,5 +1,7 @@
-/// A value while the pickle is being run. Whatever can contain others is an object in the machine's
-/// table, so that neither cycles nor deep nesting ever hang on reference counts.
+/// A value while the pickle is run.
+///
+/// Whatever can contain other values is an object in the machine's table. So neither cycles nor
+/// deep nesting ever depend on reference counts.
 enum PickleItem {
   /// A number, a text, bytes, or None.
   case value(PickleValue)
@@ -13,27 +15,27 @@ struct PickleObject {
     case list, tuple, set
     /// `items` alternate between keys and values.
     case dictionary
-    /// A call that was not made: `items` are its arguments.
+    /// A call that is kept as data, with its arguments in `items`.
     case call(PickleGlobal)
-    /// A persistent id: `items` is the one value that says what is meant.
+    /// A persistent id, whose one item is the reference.
     case persistent
   }
 
   var kind: Kind
   var items: [PickleItem] = []
-  /// What `BUILD` hands to the object, for calls that are understood only with it.
+  /// The argument of `BUILD`, for calls that cannot be interpreted without it.
   var state: PickleItem?
-  /// The opcode that made it.
+  /// The byte offset of the opcode that made it.
   var position: Int
 }
 
-/// A name that a pickle may use, and what becomes of it. Every other name is refused.
+/// A name that a pickle may use, and what it means; every other name is rejected.
 enum PickleGlobal: Hashable {
-  /// A constructor of a dictionary: `OrderedDict`, `dict`, `defaultdict`, `Counter`.
+  /// A constructor of a dictionary: `OrderedDict`, `dict` or `Counter`.
   case dictionary
   case defaultDictionary
   case list, tuple, set
-  /// `_codecs.encode`, by which protocols 0 to 2 write bytes.
+  /// `_codecs.encode`, with which protocols 0 to 2 write bytes.
   case encode
   case bytes
   case numpyScalar, numpyReconstruct, numpyFromBuffer, numpyArray, numpyType
@@ -41,25 +43,24 @@ enum PickleGlobal: Hashable {
   /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor of a class of its own, or
   /// with attributes.
   case torchTyped
-  /// A tensor that is no run of numbers in a storage: sparse, quantised, on another device.
+  /// A tensor that is no run of numbers in a storage: sparse, quantized or on another device.
   case torchForeignTensor(String)
   case torchStorage(ScalarType)
-  /// A storage of elements that are not read here, such as complex numbers: what torch calls it,
-  /// and an element's bytes.
+  /// A storage of unsupported elements, such as complex numbers: torch's name of it, and the size
+  /// of an element in bytes.
   case torchForeignStorage(String, size: Int)
-  /// A storage whose type the tensor names.
+  /// A storage whose element type the tensor names.
   case torchUntypedStorage
-  /// A module of a TorchScript archive, of any class: its attributes are the state that `BUILD`
-  /// hands to it.
+  /// A module of a TorchScript archive, of any class; `BUILD` hands it its attributes as state.
   case torchScriptModule
   /// A name that stands for itself, such as `torch.float32` or `builtins.int`.
   case symbol(String)
-  /// A class of objects that people save beside their weights. They are passed over, never made.
+  /// A class of objects that people save beside their weights; they are skipped, never made.
   case object(String)
 
   init?(module: String, name: String) {
     guard module.utf8.count + name.utf8.count <= 1024 else { return nil }
-    // Python 2 and 3, and numpy 1 and 2, call the same things by different modules.
+    // Python 2 and 3, and numpy 1 and 2, name the same things by different modules.
     let home =
       switch module {
       case "__builtin__": "builtins"
@@ -86,9 +87,10 @@ enum PickleGlobal: Hashable {
     }
   }
 
-  /// Whether a name looks like a class whose objects are data. Python's own ways to run something
-  /// do not, and neither do names of functions. Nothing is run here, but a file that asks for it
-  /// means harm and is refused.
+  /// Returns whether a name looks like a class whose objects are data.
+  ///
+  /// Names of functions do not, and neither do Python's own ways to run something. Nothing is run
+  /// here, but a file that asks for it is malicious and rejected.
   private static func isClassOfData(_ module: String, _ name: String) -> Bool {
     if dataMakers.contains("\(module).\(name)") || module.hasPrefix("numpy.random.") { return true }
     let root = module.prefix { $0 != "." }
@@ -108,7 +110,7 @@ enum PickleGlobal: Hashable {
     "urllib", "venv", "webbrowser", "xmlrpc", "zipimport",
   ]
 
-  /// Named like functions, and still classes of data or their constructors.
+  /// The names that look like functions, but are classes of data or their constructors.
   private static let dataMakers: Set<String> = [
     "copyreg._reconstructor", "copy_reg._reconstructor", "builtins.object", "builtins.complex",
     "builtins.range",
@@ -125,7 +127,7 @@ enum PickleGlobal: Hashable {
     "QInt32Storage": 4, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1,
   ]
 
-  /// The bytes of an element, for the name of a storage.
+  /// The size in bytes of a storage's elements; nil for names that are no storage.
   var elementSize: Int? {
     switch self {
     case .torchStorage(let type): type.size

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Takes the arguments of the opcodes that push one number or text.
+/// The values that opcodes push by themselves: one number or text each.
 enum PickleScalars {
   static func take(_ opcode: PickleOpcode, from cursor: inout ByteCursor) throws -> PickleValue {
     switch opcode {
@@ -30,12 +30,12 @@ enum PickleScalars {
     }
   }
 
-  /// A line as Latin-1, in which every byte is a character.
+  /// Reads a line as Latin-1, in which every byte is a character.
   static func line(_ cursor: inout ByteCursor) throws -> String {
     latin1(try cursor.line())
   }
 
-  /// A line that is a number from zero up.
+  /// Reads a line that is a number from zero up.
   static func decimal(_ cursor: inout ByteCursor) throws -> Int {
     guard let number = Int(try line(&cursor)), number >= 0 else { throw DataError("a number is malformed") }
     return number
@@ -45,17 +45,17 @@ enum PickleScalars {
     String(String.UnicodeScalarView(bytes.lazy.map { Unicode.Scalar($0) }))
   }
 
-  /// A Python 2 string: text where it is UTF-8, bytes where it is not.
+  /// Decodes a Python 2 string as text if it is UTF-8, otherwise as bytes.
   private static func text(_ bytes: UnsafeRawBufferPointer) -> PickleValue {
     String(validating: bytes, as: UTF8.self).map(PickleValue.string) ?? .bytes([UInt8](bytes))
   }
 
-  /// Python's `surrogatepass` writes lone surrogates, which become replacement characters here.
+  /// Reads UTF-8 text; lone surrogates, which Python's `surrogatepass` writes, become U+FFFD.
   private static func unicode(_ cursor: inout ByteCursor, _ count: Int) throws -> String {
     String(decoding: try cursor.take(count), as: UTF8.self)
   }
 
-  /// A little-endian two's complement of any length.
+  /// Decodes a little-endian two's complement integer of any length.
   private static func integer(_ bytes: UnsafeRawBufferPointer) -> PickleValue {
     let isNegative = bytes.last.map { $0 & 0x80 != 0 } ?? false
     let filler: UInt8 = isNegative ? 0xff : 0
@@ -82,7 +82,7 @@ enum PickleScalars {
     return .double(number)
   }
 
-  /// A Python 2 string as `repr` writes it.
+  /// Parses a Python 2 string as `repr` writes it.
   private static func quoted(_ line: String) throws -> PickleValue {
     let source = Array(line.unicodeScalars)
     guard source.count >= 2, let quote = source.first, quote == "'" || quote == "\"", source.last == quote
@@ -120,7 +120,7 @@ enum PickleScalars {
     "f": "\u{c}", "v": "\u{b}",
   ]
 
-  /// Text in which only `\uXXXX` and `\UXXXXXXXX` are escapes.
+  /// Decodes text in which only `\uXXXX` and `\UXXXXXXXX` are escapes.
   private static func rawUnicodeEscapes(_ line: String) throws -> String {
     guard line.contains("\\u") || line.contains("\\U") else { return line }
     let source = Array(line.unicodeScalars)

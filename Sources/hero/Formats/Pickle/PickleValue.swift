@@ -1,4 +1,4 @@
-/// What a pickle holds, once everything but data has been refused.
+/// A value that a pickle holds, which is always data.
 public enum PickleValue: Equatable, Sendable {
   case none
   case bool(Bool)
@@ -11,27 +11,26 @@ public enum PickleValue: Equatable, Sendable {
   case list([PickleValue])
   case tuple([PickleValue])
   case set([PickleValue])
-  /// A `dict`, `OrderedDict` or `defaultdict`, in its order; of equal text keys the last one's
-  /// value is kept.
+  /// A `dict`, `OrderedDict` or `defaultdict` in its order; a repeated text key has its last value.
   case dictionary([Entry])
   /// A numpy array; a numpy scalar becomes a plain `int`, `double` or `bool`.
   case array(NDArray)
-  /// A torch tensor, which says where in which storage its elements are.
+  /// A torch tensor, which tells where in which storage its elements are.
   indirect case tensor(TorchTensor)
   /// A name that stands for itself, such as `torch.float32`.
   case symbol(String)
-  /// An array of a kind that is not read here, such as complex numbers or quantised ones: what it
-  /// is, for a message.
+  /// An array of an unsupported kind, such as complex or quantized numbers, described for a
+  /// message.
   case foreignArray(String)
-  /// A Python object, by the name of its class, such as `argparse.Namespace`. Nothing in it is
-  /// looked at.
+  /// A Python object by the name of its class, such as `argparse.Namespace`; its content is not
+  /// read.
   case object(String)
 
   /// One entry of a dictionary.
   public struct Entry: Equatable, Sendable {
-    /// Any value; Python's keys need not be texts.
+    /// The key, which need not be a text in Python.
     public var key: PickleValue
-    /// What the key stands for.
+    /// The value of the key.
     public var value: PickleValue
   }
 
@@ -73,28 +72,28 @@ public enum PickleValue: Equatable, Sendable {
   }
 }
 
-/// The place of a tensor's elements: element `i, j, …` is number `offset + i·strides[0] +
-/// j·strides[1] + …` of a storage.
+/// A tensor as a view of a storage.
+///
+/// Element `i, j, …` is number `offset + i·strides[0] + j·strides[1] + …` of the storage.
 public struct TorchTensor: Equatable, Sendable {
-  /// The storage the elements are in, which several tensors may share.
+  /// The storage that holds the elements, which several tensors may share.
   public var storage: TorchStorage
-  /// The first element's number.
+  /// The number of the first element in the storage.
   public var offset: Int
   /// The size of each dimension.
   public var shape: [Int]
-  /// For each dimension, how many elements one step is.
+  /// The stride of each dimension, in elements.
   public var strides: [Int]
 }
 
 /// A run of elements of one type that a checkpoint holds under a key.
 public struct TorchStorage: Hashable, Sendable {
-  /// What the checkpoint calls it.
+  /// The checkpoint's key of the storage.
   public var key: String
-  /// What the elements are.
+  /// The type of the elements.
   public var type: ScalarType
-  /// How many elements a tensor may refer to.
+  /// The number of elements that a tensor may refer to.
   public var count: Int
-  /// Where they begin in the storage of that key (older checkpoints hold views of storages), in
-  /// elements.
+  /// The number of the first element in the storage of that key; older checkpoints hold views.
   public var start: Int
 }

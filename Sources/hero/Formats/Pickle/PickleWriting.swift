@@ -1,6 +1,5 @@
 extension JSON {
-  /// The value as a pickle of protocol 2, which every Python loads: dicts, lists, texts, numbers,
-  /// True, False and None.
+  /// The value as a pickle of protocol 2, which every Python loads, made of Python's own types.
   public var pickled: [UInt8] {
     var bytes: [UInt8] = [PickleOpcode.proto.rawValue, 2]
     pickle(to: &bytes)
@@ -37,7 +36,7 @@ extension JSON {
     }
   }
 
-  /// - Precondition: less than 4 GiB.
+  /// - Precondition: `text` has less than 4 GiB.
   private static func pickle(_ text: String, to bytes: inout [UInt8]) {
     bytes.append(PickleOpcode.binUnicode.rawValue)
     bytes += UInt32(text.utf8.count).littleEndianBytes

@@ -1,5 +1,5 @@
 extension TorchTensor {
-  /// Tensors that repeat their storage's elements (by strides of 0) are unfolded up to this many.
+  /// The number of elements up to which a tensor may repeat those of its storage, by strides of 0.
   private static let mostRepeated = 1 << 20
   private static let mostDimensions = 64
 
@@ -39,8 +39,7 @@ extension TorchTensor {
     return true
   }
 
-  /// The tensor's elements, out of the bytes of the storage of that key (of which this tensor may
-  /// use a part).
+  /// Returns the tensor's elements from the bytes of its storage's key, of which it may use a part.
   func array(from bytes: [UInt8]) throws -> NDArray {
     let size = storage.type.size
     let (end, overflow) = storage.start.addingReportingOverflow(storage.count)
@@ -49,7 +48,7 @@ extension TorchTensor {
         "storage “\(storage.key)” has \(bytes.count / size) elements instead of \(end)",
         cure: "The file is cut short or damaged; get it again")
     }
-    // Where nothing is there, the rest may be any number.
+    // In an empty tensor, offset and strides may be any numbers.
     guard !shape.contains(0) else { return NDArray(unchecked: [], shape: shape, type: storage.type) }
     let count = shape.reduce(1, *)
     let first = storage.start + offset

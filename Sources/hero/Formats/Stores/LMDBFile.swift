@@ -1,19 +1,19 @@
 import Foundation
 
-/// The pages of an LMDB file, each access checked.
+/// The pages of an LMDB file, with every access checked.
 ///
 /// The layout is that of liblmdb 0.9 on 64-bit little-endian machines: two meta pages, then branch,
 /// leaf and overflow pages of one copy-on-write B+ tree. liblmdb itself trusts its input and
 /// crashes on a damaged file; it also wants to write a lock file. Pages are read, not mapped. So
-/// memory stays flat however large the store, and a file that shrinks under a reader is an error
-/// and not a crash.
+/// memory stays flat however large the store is, and a file that shrinks under a reader causes an
+/// error instead of a crash.
 final class LMDBFile: Sendable {
   let path: String
-  /// Bytes in a page.
+  /// The size of a page in bytes.
   let pageSize: Int
-  /// The number of entries the newest commit speaks of.
+  /// The number of entries in the newest commit.
   let entries: Int
-  /// The page at the root of the tree, or nil for an empty one.
+  /// The page at the root of the tree; nil if the tree is empty.
   let root: Int?
   let lastPage: Int
 
@@ -21,9 +21,9 @@ final class LMDBFile: Sendable {
 
   private static let magic: UInt32 = 0xBEEF_C0DE
   private static let headerSize = 16
-  /// A file may be sparse, and so shorter than what it claims to hold.
+  /// The maximum size of a value in bytes, because a sparse file may claim more than it stores.
   private static let longestValue = 1 << 30
-  /// The reach of liblmdb's own cursors.
+  /// The maximum depth of the tree, as in liblmdb's own cursors.
   static let depthLimit = 32
 
   init(path: String) throws {
@@ -61,7 +61,7 @@ final class LMDBFile: Sendable {
     var transaction: UInt64
   }
 
-  /// The meta page of the newest commit, of the two that LMDB writes in turn.
+  /// Returns the meta page of the newest commit; LMDB writes the two in turn.
   private static func newestMeta(_ descriptor: Int32, size: Int, path: String) throws -> Meta {
     guard size > 0 else {
       throw DataError("the file is empty", file: path, cure: "Copy or download it again, whole")
@@ -128,7 +128,7 @@ final class LMDBFile: Sendable {
       cure: "Make or download it again")
   }
 
-  /// The branch or leaf page `number`.
+  /// Reads the branch or leaf page `number`.
   func page(_ number: Int) throws -> LMDBPage {
     guard number > 1, number <= lastPage else {
       throw damaged("it refers to a page that is not there", page: number)
@@ -140,7 +140,7 @@ final class LMDBFile: Sendable {
     return page
   }
 
-  /// The `count` bytes that begin on the overflow page `number`.
+  /// Reads the `count` bytes that begin on the overflow page `number`.
   func overflow(_ number: Int, count: Int) throws -> [UInt8] {
     guard count <= Self.longestValue else { throw damaged("a value of \(count) bytes", page: number) }
     let pages = (Self.headerSize + count + pageSize - 1) / pageSize
@@ -166,13 +166,12 @@ struct LMDBPage {
   let count: Int
   private let bytes: [UInt8]
 
-  /// Nil if `bytes` are not such a page.
+  /// Parses a page; nil if `bytes` are not a branch or leaf page.
   init?(number: Int, bytes: [UInt8]) {
     let (stored, flags, lower) = bytes.withUnsafeBytes {
       ($0.integer(0, UInt64.self), $0.integer(10, UInt16.self), Int($0.integer(12, UInt16.self)))
     }
-    // Branch is 1 and leaf is 2; 0x20 and 0x40 are the pages of sorted duplicates, which no store
-    // has.
+    // Branch is 1 and leaf is 2. 0x20 and 0x40 mark pages of sorted duplicates, which no store has.
     guard stored == UInt64(number), flags & 0x6F == 1 || flags & 0x6F == 2, lower >= 16,
       lower <= bytes.count, lower % 2 == 0
     else { return nil }
@@ -182,16 +181,16 @@ struct LMDBPage {
     count = (lower - 16) / 2
   }
 
-  /// What a node holds besides its key.
+  /// The content of a node besides its key.
   enum Content {
     case child(Int)
     case value(Range<Int>)
     case overflow(page: Int, count: Int)
-    /// A named database, whose entries lie in a tree of their own.
+    /// A named database, whose entries have a tree of their own.
     case database
   }
 
-  /// The node `index`: where its key lies, and its content. Nil if it is damaged.
+  /// Returns the place of node `index`'s key, and its content; nil if the node is damaged.
   func node(_ index: Int) -> (key: Range<Int>, content: Content)? {
     guard index >= 0, index < count else { return nil }
     return bytes.withUnsafeBytes { page in
@@ -222,7 +221,8 @@ struct LMDBPage {
 
   func copy(_ range: Range<Int>) -> [UInt8] { Array(bytes[range]) }
 
-  /// Below, at or above 0 as `key` comes before, is, or comes after the bytes at `range`.
+  /// Returns a number below, at or above 0 if `key` is before, equal to or after the bytes at
+  /// `range`.
   func compare(_ key: [UInt8], with range: Range<Int>) -> Int {
     bytes.withUnsafeBytes { page in
       key.withUnsafeBytes { key in
@@ -237,7 +237,7 @@ struct LMDBPage {
 }
 
 extension UnsafeRawBufferPointer {
-  /// The little-endian integer at `offset`, which the caller has checked to be inside.
+  /// Returns the little-endian integer at `offset`, which the caller has checked to be inside.
   fileprivate func integer<Value: FixedWidthInteger>(_ offset: Int, _ type: Value.Type) -> Value {
     Value(littleEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))
   }

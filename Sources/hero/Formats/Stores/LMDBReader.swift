@@ -2,8 +2,8 @@ import Foundation
 
 /// A read-only LMDB store: byte keys in order, each with a value.
 ///
-/// Needs neither a lock file nor a writable folder, may be shared by threads, and answers a damaged
-/// or hostile file with a `DataError`.
+/// It needs neither a lock file nor a writable folder, and threads may share it. A damaged or
+/// hostile file causes a `DataError`.
 public final class LMDBReader: Sendable {
   /// The store's folder, as the user named it.
   public let path: String
@@ -28,8 +28,8 @@ public final class LMDBReader: Sendable {
     }
   }
 
-  /// The first named database in the file, whose main database then holds names alone; nil for a
-  /// store.
+  /// Returns the first named database in the file, whose main database then holds only names; nil
+  /// for a store.
   private func namedDatabase() -> String? {
     guard let root = file.root, let page = try? file.page(root), page.isLeaf else { return nil }
     for index in 0..<page.count {
@@ -43,7 +43,7 @@ public final class LMDBReader: Sendable {
   /// The number of entries.
   public var count: Int { file.entries }
 
-  /// Keys of the store's first page, as texts.
+  /// Returns the keys of the store's first leaf page as texts.
   public func someKeys() throws -> [String] {
     guard var number = file.root else { return [] }
     for _ in 0..<LMDBFile.depthLimit {
@@ -59,16 +59,16 @@ public final class LMDBReader: Sendable {
     return []
   }
 
-  /// The value of `key`, or nil if the store has none.
+  /// Returns the value of `key`, or nil if the store has none.
   public func get(_ key: String) throws -> [UInt8]? { try get(key: Array(key.utf8)) }
 
-  /// Whether the store has the key; its value is not read.
+  /// Returns whether the store has the key, without reading its value.
   public func contains(_ key: String) throws -> Bool { try find(Array(key.utf8)) { _, _ in } != nil }
 
-  /// The value of `key`, or nil if the store has none.
+  /// Returns the value of `key`, or nil if the store has none.
   public func get(key: [UInt8]) throws -> [UInt8]? { try find(key, value) }
 
-  /// What `take` makes of the entry of `key`; nil if there is none.
+  /// Finds the entry of `key` and returns what `take` makes of it; nil if there is none.
   private func find<Found>(_ key: [UInt8], _ take: (LMDBPage, Int) throws -> Found) throws -> Found? {
     guard var number = file.root else { return nil }
     for _ in 0..<LMDBFile.depthLimit {
@@ -104,8 +104,10 @@ public final class LMDBReader: Sendable {
     }
   }
 
-  /// In a leaf the first entry not before `key`; in a branch the entry to go down by, the first of
-  /// which has no key.
+  /// Finds the entry for `key` in a page.
+  ///
+  /// In a leaf, it is the first one not before `key`. In a branch, it is the one to descend by; the
+  /// first entry of a branch has no key.
   private func search(_ page: LMDBPage, for key: [UInt8]) throws -> (index: Int, isEqual: Bool) {
     if !page.isLeaf, page.count == 0 { throw file.damaged("a branch page is empty", page: page.number) }
     var low = page.isLeaf ? 0 : 1

@@ -1,15 +1,15 @@
 import CLMDB
 import Foundation
 
-/// Makes an LMDB store, by liblmdb, so that whatever reads LMDB can read it.
+/// A writer of an LMDB store through liblmdb, so that whatever reads LMDB can read it.
 ///
-/// What is put is committed from time to time, so that memory does not grow with the store. No lock
-/// file is made: the folder must be the writer's own until `finish`. A writer that is let go
-/// without `finish` leaves what was committed.
+/// Entries are committed from time to time, so memory does not grow with the store. There is no
+/// lock file: the folder must be the writer's own until `finish`. A writer that is released without
+/// `finish` leaves what was committed.
 public final class LMDBWriter {
   /// The store's folder.
   public let path: String
-  /// Entries put so far.
+  /// The number of entries put so far.
   public private(set) var count = 0
 
   private var environment: OpaquePointer?
@@ -21,14 +21,14 @@ public final class LMDBWriter {
   private var mapSize: Int
   private let pageSize: Int
 
-  /// A commit is due when this many bytes wait for one.
+  /// The number of pending bytes at which a commit is due.
   private static let pendingLimit = 32 << 20
 
-  /// Makes the folder `path`, or takes an empty one.
+  /// Makes the folder `path`, or uses one that holds no store.
   ///
   /// - Parameters:
-  ///   - commitInterval: the number of entries after which they are committed.
-  ///   - mapSize: the bytes of address space to begin with; it grows as needed.
+  ///   - commitInterval: the number of entries between commits.
+  ///   - mapSize: the initial size of the map in bytes; it grows as needed.
   public init(path: String, commitInterval: Int = 1000, mapSize: Int = 64 << 20) throws {
     self.path = path
     self.commitInterval = max(1, commitInterval)
@@ -57,8 +57,8 @@ public final class LMDBWriter {
 
   /// Adds an entry.
   ///
-  /// - Parameter replacing: whether a value that the key has already is replaced; if not, it is an
-  ///   error.
+  /// - Parameter replacing: whether to replace the value of an existing key; otherwise that key
+  ///   throws.
   public func put(_ key: String, _ value: [UInt8], replacing: Bool = false) throws {
     try put(key: Array(key.utf8), value, replacing: replacing)
   }
@@ -82,7 +82,7 @@ public final class LMDBWriter {
           mv_size: value.count, mv_data: UnsafeMutableRawPointer(mutating: value.baseAddress))
         code = mdb_put(transaction, database, &keyData, &valueData, UInt32(MDB_NOOVERWRITE))
         if code == MDB_KEYEXIST, replacing {
-          // A refused put points its value at the one found.
+          // A rejected put makes `valueData` point at the existing value.
           valueData = MDB_val(
             mv_size: value.count, mv_data: UnsafeMutableRawPointer(mutating: value.baseAddress))
           code = mdb_put(transaction, database, &keyData, &valueData, 0)
@@ -104,7 +104,7 @@ public final class LMDBWriter {
     }
   }
 
-  /// Commits what was put, makes sure that it is on the disk, and closes the store.
+  /// Commits all entries, flushes them to disk and closes the store.
   public func finish() throws {
     guard environment != nil else { return }
     try commit()
@@ -114,11 +114,11 @@ public final class LMDBWriter {
 
   // MARK: - Transactions
 
-  /// The most bytes of the file that an entry can take: its pages, and the path of pages that its
-  /// key touches.
+  /// Returns the maximum number of bytes that an entry adds to the file: its pages and the path of
+  /// pages to its key.
   private func cost(_ size: Int) -> Int { (size / pageSize + 8) * pageSize }
 
-  /// Grows the map, which liblmdb allows between transactions only, before it could be too small.
+  /// Grows the map before it could be too small; liblmdb allows this only between transactions.
   private func makeRoom(for size: Int) throws {
     guard transaction == nil || cost(size) + pendingBytes > Self.pendingLimit else { return }
     if transaction != nil { try commit() }
@@ -152,11 +152,11 @@ public final class LMDBWriter {
     environment = nil
   }
 
-  /// What was wrong. Where a part was taken of what was to be written, liblmdb says `EIO` or
+  /// Returns the likely cause of an error, since liblmdb reports a partial write as `EIO` or
   /// `ENOSPC`.
   /// - Parameters:
-  ///   - free: bytes that are free on the disk; nil where that is not known.
-  ///   - room: bytes that the file may grow by (`ulimit -f`); nil where nothing limits it.
+  ///   - free: the number of free bytes on the disk; nil if it is unknown.
+  ///   - room: the number of bytes that the file may grow by (`ulimit -f`); nil if it is unlimited.
   static func cause(_ code: Int32, free: Int?, room: Int? = nil) -> Int32 {
     guard code == EIO || code == ENOSPC else { return code }
     if let free, free < pendingLimit { return ENOSPC }
@@ -164,7 +164,7 @@ public final class LMDBWriter {
     return code
   }
 
-  /// Bytes that the store's file may grow by; nil where nothing limits it.
+  /// The number of bytes that the store's file may grow by; nil if it is unlimited.
   private var room: Int? {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,

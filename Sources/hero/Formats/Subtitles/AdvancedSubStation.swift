@@ -1,7 +1,8 @@
 /// Subtitles of (Advanced) SubStation Alpha, `.ass` and `.ssa`: `Dialogue:` lines of `[Events]`.
 public enum AdvancedSubStation {
-  /// The text of a dialogue without commands in braces and without drawings (`{\p1}m 0 0 l 9
-  /// 9{\p0}`), as lines.
+  /// Returns the lines of a dialogue without commands in braces and without drawings.
+  ///
+  /// A drawing is, for example, `{\p1}m 0 0 l 9 9{\p0}`.
   public static func lines(of text: Substring) -> [String] {
     var lines: [[UInt8]] = [[]]
     let bytes = Array(text.utf8)
@@ -31,8 +32,10 @@ public enum AdvancedSubStation {
     return lines.map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Whether commands begin a drawing (`\p1`, not `\pos(…)` or `\pbo0`) or end it; nil where they
-  /// do neither.
+  /// Returns whether the last drawing command begins a drawing (`\p1`) or ends it (`\p0`); nil if
+  /// there is none.
+  ///
+  /// `\pos(…)` and `\pbo0` are no drawing commands.
   private static func draws(_ commands: ArraySlice<UInt8>) -> Bool? {
     var result: Bool?
     var place = commands.startIndex
@@ -54,7 +57,7 @@ public enum AdvancedSubStation {
     }
   }
 
-  /// The lines of times with their texts.
+  /// Returns the dialogues that are said, with their times.
   static func timed(_ lines: [Substring], onProblem: (Int, String) -> Void) -> [TimedLines] {
     var fields = (start: 1, end: 2, style: 3, text: 9)
     var cues: [(cue: TimedLines, place: TextPlace)] = []
@@ -90,7 +93,7 @@ public enum AdvancedSubStation {
       let style = values.indices.contains(fields.style) ? values[fields.style] : ""
       cues.append((cue, place(of: values[fields.text], style: style)))
     }
-    // Drawings take no time from speech.
+    // A cue with nothing but drawings has no text and does not count.
     let texts = cues.filter { $0.cue.lines.contains { !$0.isEmpty } }
     guard !texts.isEmpty else { return cues.map(\.cue) }
     let said = said(of: texts) { ($0.start, $0.end) }
@@ -101,17 +104,17 @@ public enum AdvancedSubStation {
     return said
   }
 
-  /// What the place of a dialogue in the picture says of it.
+  /// The place of a dialogue's text in the picture.
   public enum TextPlace: Sendable {
-    /// Where subtitles stand.
+    /// The usual place of subtitles.
     case usual
-    /// A point of the picture of its own (`\pos`, `\move`), as signs have, and moved subtitles.
+    /// A point of its own (`\pos`, `\move`), which signs and moved subtitles have.
     case own
-    /// The style is named after signs.
+    /// The place of signs, told by the name of the style.
     case sign
   }
 
-  /// What a dialogue's commands and its style's name say of its place.
+  /// Returns the place that a dialogue's commands and its style's name tell.
   public static func place(of text: Substring, style: Substring) -> TextPlace {
     if isOfSigns(style) { return .sign }
     let bytes = text.utf8
@@ -129,11 +132,11 @@ public enum AdvancedSubStation {
     return .usual
   }
 
-  /// The cues without those of signs, which are to be read in the pictures.
+  /// Returns the cues without those of signs, which are read in the picture and not said.
   ///
-  /// Of cues at places of their own nothing says whether they are signs or speech that was moved.
-  /// They are taken for signs where the others cover more time. If signs are all there
-  /// is, the file was made for them, and all are said.
+  /// Nothing tells whether a cue at a point of its own is a sign or moved speech. Such cues count
+  /// as signs if the usual ones cover more time. If a file has only signs, it was made for them and
+  /// all are returned.
   public static func said<Cue>(
     of cues: [(cue: Cue, place: TextPlace)], times: (Cue) -> (start: Double, end: Double)
   ) -> [Cue] {
@@ -152,21 +155,21 @@ public enum AdvancedSubStation {
     return (said.isEmpty ? cues : said).map(\.cue)
   }
 
-  /// Whether a style's name says that it is of what is to be read in the pictures: `Signs`,
-  /// `sign_2`, `Typesetting`.
+  /// Returns whether a style's name says that its text is read in the picture: `Signs`, `sign_2`,
+  /// `Typesetting`.
   private static func isOfSigns(_ style: Substring) -> Bool {
     let words = style.lowercased().split { !$0.isLetter }
     return words.contains { ["sign", "signs", "typeset", "typesetting"].contains($0) }
   }
 }
 
-/// What is said from one moment to another, before tags are taken away.
+/// A cue before its tags are removed.
 struct TimedLines {
-  /// Of the file, from 0.
+  /// The number of the line in the file, from 0.
   var line: Int
   var start: Double
   var end: Double
-  /// Other times at which the same is said.
+  /// The other times at which the same is said.
   var again: [(start: Double, end: Double)] = []
   var lines: [Substring]
 }

@@ -1,20 +1,21 @@
-/// Subtitles a line a cue, with their times in brackets before the text and `|` between its lines:
-/// MicroDVD's `{0}{25}text` in frames, and MPL2's `[0][25]text` in tenths of a second.
+/// Subtitles with one cue per line: times in brackets, then text with `|` between its lines.
+///
+/// MicroDVD's `{0}{25}text` counts frames, and MPL2's `[0][25]text` counts tenths of a second.
 enum BracketedSubtitles {
-  /// The most seconds that a cue without an end is shown.
+  /// The maximum duration in seconds of a cue without an end.
   private static let longest = 10.0
-  /// Rates that a first cue `{1}{1}25` may state; other numbers are said.
+  /// The frame rates that a first cue `{1}{1}25` may state; other numbers are text.
   private static let rates = 3.0...240.0
 
   private struct Cue {
     var line: Int
     var start: Int
-    /// nil where the second pair of brackets is empty.
+    /// The end; nil if the second pair of brackets is empty.
     var end: Int?
     var text: Substring
   }
 
-  /// Whether a text is of either kind: most of its first lines are cues.
+  /// Returns whether most of a text's first lines are cues of either kind.
   static func isMeant(by lines: [Substring]) -> Bool {
     let first = lines.lazy.filter { !$0.utf8.allSatisfy { $0 <= 0x20 } }.prefix(50)
     let count = first.count { line in
@@ -26,7 +27,7 @@ enum BracketedSubtitles {
   private enum Bracket {
     case frames, tenths
 
-    /// A line as a cue: two numbers in brackets, the second possibly missing.
+    /// Parses a line as a cue: two numbers in brackets, of which the second may be missing.
     func cue(_ line: Substring, _ place: Int) -> Cue? {
       let (open, close) = self == .frames ? ("{", "}") : ("[", "]")
       var rest = line.utf8.drop { $0 == 0x20 || $0 == 0x09 }
@@ -42,9 +43,10 @@ enum BracketedSubtitles {
     }
   }
 
-  /// The lines of times with their texts.
-  /// - Parameter frameRate: of the video, for files in frames whose first line states none.
-  /// - Throws: `DataError` for frames of which nothing says how many a second has.
+  /// Returns the cues with their times.
+  /// - Parameter frameRate: returns the video's frame rate, for files in frames whose first lines
+  ///   state none.
+  /// - Throws: `DataError` if the file counts frames and nothing tells their rate.
   static func timed(
     _ lines: [Substring], frameRate: () -> Double?, onProblem: (Int, String) -> Void
   ) throws -> [TimedLines] {
@@ -70,14 +72,14 @@ enum BracketedSubtitles {
       let next = number + 1 < cues.count ? Double(cues[number + 1].start) * unit : .infinity
       let end = cue.end.map { Double($0) * unit } ?? min(start + longest, max(next, start))
       let texts = cue.text.split(separator: "|", omittingEmptySubsequences: false).map { line in
-        // MPL2's slanted lines begin with a slash.
+        // A slash at the beginning marks a line of MPL2 as italic.
         bracket == .tenths && line.utf8.first == UInt8(ascii: "/") ? line.dropFirst() : line
       }
       return TimedLines(line: cue.line, start: start, end: end, lines: texts)
     }
   }
 
-  /// The frames a second that a first cue states in place of words.
+  /// Returns the frame rate that a first cue states in place of text.
   private static func rate(_ cue: Cue) -> Double? {
     guard cue.start <= 1, cue.end ?? 0 <= 1 else { return nil }
     let text = cue.text.utf8.map { $0 == UInt8(ascii: ",") ? UInt8(ascii: ".") : $0 }

@@ -1,34 +1,34 @@
-/// The line of a cue that says when: `00:01:02,500 --> 00:01:04,000`, with settings after it in
-/// WebVTT, or `0:01:02.500,0:01:04.000` of YouTube's `.sbv` and SubViewer.
+/// The line of a cue with its times, such as `00:01:02,500 --> 00:01:04,000`.
 ///
-/// Translation programs and spreadsheets leave such lines with spaces around colons, with other
-/// arrows (`->`, `→`, `--&gt;`) and with wide colons; times that programs have moved may be
+/// WebVTT adds settings after the times. YouTube's `.sbv` and SubViewer write
+/// `0:01:02.500,0:01:04.000`. Translation programs and spreadsheets leave spaces around colons,
+/// other arrows (`->`, `→`, `--&gt;`) and wide colons. Times that programs have moved may be
 /// negative.
 struct CueTiming: Equatable {
   var start: Double
   var end: Double
 
-  /// Whether a line is meant to be one.
+  /// Returns whether a line is meant as a line of times.
   static func isMeant(by line: Substring) -> Bool {
     line.utf8.contains(arrow: ()) || CueTiming.mayBegin(line) && CueTiming(line) != nil
   }
 
-  /// Whether a line begins with a digit or a minus, which few that are said do.
+  /// Returns whether a line begins with a digit or a minus, as few lines of text do.
   private static func mayBegin(_ line: Substring) -> Bool {
     guard let first = line.utf8.first(where: { $0 != 0x20 && $0 != 0x09 }) else { return false }
     // A no-break space may come first.
     return (0x30...0x39).contains(first) || first == UInt8(ascii: "-") || first == 0xC2
   }
 
-  /// The times of such a line; nil where they cannot be read.
+  /// Parses the times of such a line; nil if they are malformed.
   init?(_ line: Substring) {
-    // Beyond are settings.
+    // The rest of the line holds settings.
     var scanner = TimeScanner(line.utf8.prefix(200))
     guard let start = scanner.time(), let arrow = scanner.arrow(), let end = scanner.time() else {
       return nil
     }
     switch arrow {
-    // Thousandths in `.sbv`, hundredths in SubViewer.
+    // `.sbv` has thousandths, and SubViewer has hundredths.
     case .comma:
       guard (2...3).contains(start.digits), end.digits == start.digits, scanner.isAtEnd else { return nil }
     case .arrow: guard scanner.isAtEnd || scanner.isAtSpace else { return nil }
@@ -36,7 +36,7 @@ struct CueTiming: Equatable {
     (self.start, self.end) = (start.seconds, end.seconds)
   }
 
-  /// The first `-->` of a text: of several dashes the last two.
+  /// Returns the range of the first `-->` in a text, with the last two if there are more dashes.
   static func arrow(in text: Substring) -> Range<Substring.Index>? {
     var dashes: [Substring.Index] = []
     for place in text.utf8.indices {
@@ -49,8 +49,9 @@ struct CueTiming: Equatable {
     return nil
   }
 
-  /// `[-][hours:]minutes:seconds[,thousandths]`, with a point, a comma or, before three digits, a
-  /// colon or semicolon.
+  /// Parses `[-][hours:]minutes:seconds[,thousandths]` into seconds.
+  ///
+  /// A point, a comma or, before three digits, a colon or semicolon begins the fraction.
   static func seconds(_ text: Substring) -> Double? {
     guard text.utf8.count <= 200 else { return nil }
     var scanner = TimeScanner(text.utf8)
@@ -59,7 +60,7 @@ struct CueTiming: Equatable {
   }
 }
 
-/// Reads times from the beginning of a line.
+/// A scanner of times from the beginning of a line.
 private struct TimeScanner {
   enum Arrow { case arrow, comma }
 
@@ -68,7 +69,7 @@ private struct TimeScanner {
 
   init(_ line: some Sequence<UInt8>) { bytes = Self.plain(Array(line)) }
 
-  /// With no-break spaces and the wide colon and comma of East Asian keyboards as ASCII's.
+  /// Returns the bytes with no-break spaces and East Asian wide colons and commas as ASCII.
   private static func plain(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.contains(where: { $0 >= 0x80 }) else { return bytes }
     let others: [(wide: [UInt8], plain: UInt8)] = [
@@ -101,9 +102,10 @@ private struct TimeScanner {
 
   var isAtEnd: Bool { bytes[place...].allSatisfy { $0 <= 0x20 } }
 
-  /// Dashes before `>`, an arrow as one letter, or a comma. A long dash is what programs for
-  /// letters make of two; beside others it stands in what ``SubtitleFile/subRip(_:)`` writes for an
-  /// arrow that is said.
+  /// Reads dashes before `>`, an arrow as one character, or a comma.
+  ///
+  /// Word processors turn two dashes into a long one. A long dash beside other dashes is no arrow:
+  /// ``SubtitleFile/subRip(_:)`` writes it for an arrow that is said.
   mutating func arrow() -> Arrow? {
     skipSpace()
     if take("→") { return .arrow }
@@ -118,7 +120,7 @@ private struct TimeScanner {
     return hasDash && (take(">") || take("&gt;")) ? .arrow : nil
   }
 
-  /// A number's digits, at most nine; nil where there is none, or it is longer.
+  /// Reads a number and counts its digits; nil if there is none or more than nine.
   private mutating func number() -> (value: Int, digits: Int)? {
     var (value, digits) = (0, 0)
     while place < bytes.count, (0x30...0x39).contains(bytes[place]) {
@@ -129,7 +131,9 @@ private struct TimeScanner {
     return digits > 0 ? (value, digits) : nil
   }
 
-  /// The mark that goes on with a time, with a digit after it or, for a point and a comma, without.
+  /// Reads the mark that continues a time.
+  ///
+  /// A digit must follow it, except after a point or a comma.
   private mutating func mark() -> UInt8? {
     let start = place
     skipSpace()
@@ -147,7 +151,7 @@ private struct TimeScanner {
     return isFraction ? found : nil
   }
 
-  /// A time, and how many digits its fraction has.
+  /// Reads a time in seconds, and counts the digits of its fraction.
   mutating func time() -> (seconds: Double, digits: Int)? {
     skipSpace()
     let isNegative = take("-")
@@ -164,7 +168,7 @@ private struct TimeScanner {
         fields.append(next.value)
         continue
       }
-      // After a colon or a semicolon two digits would be frames.
+      // Two digits after a colon or a semicolon would be frames.
       guard isFraction || next.digits == 3 else { return nil }
       var scale = 1.0
       for _ in 0..<next.digits { scale /= 10 }
@@ -180,7 +184,7 @@ private struct TimeScanner {
 }
 
 extension Substring.UTF8View {
-  /// Whether `-->` is in it.
+  /// Returns whether the text contains `-->`.
   fileprivate func contains(arrow: Void) -> Bool {
     var dashes = 0
     for byte in self {

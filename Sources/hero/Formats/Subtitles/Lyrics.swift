@@ -1,16 +1,15 @@
-/// Lines of songs with their times, `.lrc`: `[01:02.50]text`, with several times for a line that
-/// comes again.
+/// Lyrics with times (`.lrc`): `[01:02.50]text`, with several times for a line that comes again.
 enum Lyrics {
-  /// The most seconds that a line is shown where the next one comes late or never.
+  /// The maximum duration in seconds of a line, if the next one comes late or never.
   private static let longest = 10.0
-  /// No chorus comes more often.
+  /// The maximum number of times of a line, more than any chorus needs.
   private static let mostTimes = 100
 
   static func isMeant(by lines: [Substring]) -> Bool {
     lines.prefix(200).contains { !times(of: $0).times.isEmpty }
   }
 
-  /// The times before a line, and its text.
+  /// Returns the times before a line, and its text.
   private static func times(of line: Substring) -> (times: [Double], text: Substring) {
     var (times, rest): ([Double], Substring.UTF8View) = ([], line.utf8.drop { $0 == 0x20 || $0 == 0x09 })
     while rest.first == UInt8(ascii: "["), let end = rest.firstIndex(of: UInt8(ascii: "]")),
@@ -43,7 +42,7 @@ enum Lyrics {
       result.append(TimedLines(line: number, start: 0, end: 0, lines: [text]))
     }
     found.sort { ($0.time, $0.line) < ($1.time, $1.line) }
-    // From the back, since many lines may share a time and each is shown until the next later one.
+    // Go backwards: many lines may share a time, and each is shown until the next later time.
     var (next, later) = (Double.infinity, Double.infinity)
     for (line, time) in found.reversed() {
       if time < next { (next, later) = (time, next) }

@@ -1,18 +1,19 @@
-// Swift's characters are not asked for in slices of texts: in a slice of flags (regional
-// indicators) each step looks back to its beginning. Bytes and scalars serve.
+// The scanner uses bytes and scalars, not characters. In a slice of flags (regional indicators)
+// each step by a character looks back to the beginning of the slice.
 
-/// Tags and texts of markup one after the other, as far as subtitles need it: nothing is looked up,
-/// entities stay.
+/// A scanner of tags and texts in markup, as far as subtitles need it.
+///
+/// It looks nothing up and leaves entities as they are.
 struct MarkupScanner {
   enum Piece {
-    /// A tag's name in lower case without its namespace, and its attributes by such names.
+    /// The name of a tag in lower case without its namespace, and its attributes by such names.
     case begin(name: String, attributes: [String: String], isEmpty: Bool)
     case end(name: String)
     case text(Substring)
   }
 
   private var rest: Substring
-  /// Of the line that the piece before began in, from 0.
+  /// The number of the line, from 0, in which the last piece ended.
   private(set) var line = 0
 
   init(_ text: String) { rest = text[...] }
@@ -64,7 +65,7 @@ struct MarkupScanner {
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-  /// Nil for declarations and instructions.
+  /// Parses a tag; nil for declarations and instructions.
   private static func tag(_ tag: Substring.UTF8View) -> Piece? {
     guard let first = tag.first, first != UInt8(ascii: "!"), first != UInt8(ascii: "?") else { return nil }
     if first == UInt8(ascii: "/") { return .end(name: local(tag.dropFirst().prefix { !isSpace($0) })) }
@@ -95,10 +96,10 @@ struct MarkupScanner {
 }
 
 extension Substring {
-  /// Whether it is white space alone.
+  /// Whether the text is only white space.
   var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
 
-  /// A copy in which each line feed is a space, and each `&nbsp;` if that is asked for.
+  /// Returns a copy with a space for each line feed and, if asked for, for each `&nbsp;`.
   func spaced(entities: Bool = false) -> String {
     let (bytes, entity) = (Array(utf8), Array("&nbsp;".utf8))
     var result: [UInt8] = []
@@ -114,7 +115,7 @@ extension Substring {
 }
 
 extension MarkupScanner {
-  /// Tags that begin a text, for telling a format by its beginning.
+  /// Returns the name of the tag that begins a text, to detect its format; nil if text comes first.
   static func firstTag(of text: String) -> String? {
     var scanner = MarkupScanner(String(text.prefix(4096)))
     while let piece = scanner.next() {

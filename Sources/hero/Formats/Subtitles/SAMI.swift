@@ -1,9 +1,10 @@
-/// SAMI (`.smi`): `<SYNC Start=1000><P Class=ENCC>text`, in thousandths, each until the next one of
-/// its language.
+/// SAMI (`.smi`): `<SYNC Start=1000><P Class=ENCC>text`, with times in milliseconds.
+///
+/// Each cue lasts until the next one of its language.
 enum SAMI {
   static func isMeant(by text: String) -> Bool { MarkupScanner.firstTag(of: text) == "sami" }
 
-  /// The most seconds that a cue is shown where nothing follows.
+  /// The duration in seconds of a cue that nothing follows.
   private static let longest = 10.0
 
   static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
@@ -32,7 +33,7 @@ enum SAMI {
       default: continue
       }
     }
-    // As with files, English where there are several languages.
+    // If there are several languages, English is chosen, as it is for files.
     guard let chosen = order.first(where: { $0.hasPrefix("en") }) ?? order.first, let cues = classes[chosen]
     else {
       return []

@@ -1,11 +1,12 @@
-/// What is said from one moment to another.
+/// A subtitle: what is said from one moment to another.
 public struct SubtitleCue: Equatable, Sendable {
-  /// Seconds from the video's start.
+  /// The start in seconds from the video's start.
   public var start: Double
-  /// Seconds from the video's start, after `start`.
+  /// The end in seconds from the video's start, after `start`.
   public var end: Double
-  /// The text without tags, as lines; HTML references (`&amp;`) stay as they are, as in the stores'
-  /// annotations.
+  /// The text without tags, as lines.
+  ///
+  /// HTML references (`&amp;`) stay as they are, as in the stores' annotations.
   public var lines: [String]
 
   /// - Parameters:
@@ -18,24 +19,25 @@ public struct SubtitleCue: Equatable, Sendable {
     self.lines = lines
   }
 
-  /// The lines as one sentence.
+  /// The lines joined by spaces.
   public var text: String { lines.joined(separator: " ") }
 }
 
 extension [SubtitleCue] {
-  /// Cues that follow each other within this many seconds are read as one stream.
+  /// The maximum gap in seconds between cues that are read as one stream.
   private static let touching = 0.1
-  /// Captions that roll have two or three lines.
+  /// The maximum number of repeated lines; captions that roll have two or three.
   private static let mostRepeatedLines = 4
 
-  /// The cues in the order of their starts, each line once.
+  /// Returns the cues in the order of their starts, each line once.
   ///
-  /// Two cues of the same times become one. Rolling captions repeat lines: a cue that follows the
-  /// one before without a gap and begins with its last lines loses those lines. If nothing is left
-  /// of it, it prolongs the cue before until its own end. Other overlapping cues stay: several
-  /// people may speak.
+  /// Two cues with the same times become one. Rolling captions repeat lines: a cue that follows the
+  /// one before without a gap loses the first lines that end the one before. If it has no lines
+  /// left, the one before lasts until its end. Other overlapping cues stay, because several people
+  /// may speak.
   /// - Parameters:
-  ///   - mostBytes: of a cue's text; what cues of the same times have beyond is left out.
+  ///   - mostBytes: the maximum size of a cue's text; lines beyond it of cues with the same times
+  ///     are dropped.
   ///   - onCut: called for a cue that loses lines.
   func inOrder(mostBytes: Int, onCut: (SubtitleCue) -> Void) -> [SubtitleCue] {
     let sorted = enumerated().sorted { a, b in
@@ -43,9 +45,9 @@ extension [SubtitleCue] {
     }
     var result: [SubtitleCue] = []
     result.reserveCapacity(count)
-    // The lines of the last cue as they were, those included that were left out.
+    // The lines of the last cue, including those that were dropped.
     var shown: [String] = []
-    // How much text the last cue may still take of others with its times.
+    // The number of bytes that other cues with its times may still add to the last cue.
     var left = mostBytes
     func room(beside lines: [String]) -> Int { lines.reduce(mostBytes) { $0 - $1.utf8.count } }
     for (_, cue) in sorted {
@@ -81,7 +83,7 @@ extension [SubtitleCue] {
     return result
   }
 
-  /// How many lines end the one list and begin the other.
+  /// Returns how many lines both end the first list and begin the second.
   private static func overlap(_ ending: [String], _ beginning: [String]) -> Int {
     let most = Swift.min(ending.count, beginning.count, mostRepeatedLines)
     return stride(from: most, to: 0, by: -1).first { ending.suffix($0).elementsEqual(beginning.prefix($0)) }

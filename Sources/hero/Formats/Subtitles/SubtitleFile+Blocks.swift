@@ -1,15 +1,17 @@
-/// Where cues of SubRip and WebVTT begin and end.
+/// The division of SubRip and WebVTT into cues.
 extension SubtitleFile {
   /// A cue's line of times and its lines of text.
   struct Block {
     var line: Int
     var text: Range<Int>
-    /// Seconds that its times are to be moved by.
+    /// The number of seconds by which its times must be moved.
     var shift = 0.0
   }
 
-  /// Where a segment's times begin on the clock of its stream: `X-TIMESTAMP-MAP=MPEGTS:900000,
-  /// LOCAL:00:00:00.000`, in a header. Source: RFC 8216, section 3.5.
+  /// Returns where a segment's times begin on the clock of its stream, in seconds.
+  ///
+  /// A header states it: `X-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000`. Source: RFC 8216,
+  /// section 3.5.
   private static func origin(_ line: Substring) -> Double? {
     guard line.hasPrefix("X-TIMESTAMP-MAP=") else { return nil }
     var (clock, local): (Double?, Double?)
@@ -28,13 +30,15 @@ extension SubtitleFile {
     line.hasPrefix("WEBVTT") && line.utf8.dropFirst(6).first.map { $0 == 0x20 || $0 == 0x09 } ?? true
   }
 
-  /// Whether a line begins a block of WebVTT that is no cue.
+  /// Returns whether a line begins a block of WebVTT that is not a cue.
   private static func beginsNote(_ line: Substring) -> Bool {
     ["NOTE", "STYLE", "REGION"].contains(Substring(line.utf8.prefix { $0 != 0x20 && $0 != 0x09 }))
   }
 
-  /// Whether lines are WebVTT whose first line was lost: all times have points, and there are
-  /// notes, styles, a header's keys or names of most cues, which SubRip would say aloud.
+  /// Returns whether lines are WebVTT that lost its first line.
+  ///
+  /// All its times have points. It has notes, styles, a header's keys or names of most cues, which
+  /// SubRip would take for text.
   static func isWebVTTWithoutHeader(_ lines: [Substring]) -> Bool {
     let times = lines.indices.filter { CueTiming.isMeant(by: lines[$0]) }
     guard let first = times.first,
@@ -59,15 +63,15 @@ extension SubtitleFile {
     return !bytes.isEmpty && bytes.allSatisfy { (0x30...0x39).contains($0) }
   }
 
-  /// Cues from their line of times to the next one: the header, comments, styles and regions are
-  /// passed over, and so are names of cues.
+  /// Returns WebVTT's cues, each from its line of times to the next one.
   ///
-  /// A blank line ends a cue in the specification. Automatic captions have blank lines within them,
+  /// It skips the header, comments, styles and regions, and also the names of cues. In the
+  /// specification a blank line ends a cue. But automatic captions have blank lines within cues,
   /// and text that follows a blank line belongs to nothing else.
   static func webVTT(_ lines: [Substring]) -> [Block] {
     var blocks: [Block] = []
     var place = lines.firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
-    // Segments that were joined have clocks of their own; all count from the first one's.
+    // Joined segments have clocks of their own; all times count from the first one's.
     var (first, shift): (Double?, Double) = (nil, 0)
     func readHeader(_ range: Range<Int>) {
       guard let origin = lines[range].lazy.compactMap(origin).first else { return }
@@ -75,7 +79,7 @@ extension SubtitleFile {
       first = first ?? origin
     }
     readHeader(0..<place)
-    // The cue under way, and the last of its lines with text.
+    // The current cue, up to its last line with text.
     var cue: Block?
     func finish() {
       if let cue { blocks.append(cue) }
@@ -92,7 +96,7 @@ extension SubtitleFile {
         place = lines[place...].firstIndex(where: isBlank) ?? lines.count
         continue
       } else if isAfterBlank, isHeader(line) {
-        // Segments that were joined.
+        // A second header begins a segment that was joined to the first.
         finish()
         let start = place
         place = lines[place...].firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
@@ -110,14 +114,14 @@ extension SubtitleFile {
     return blocks
   }
 
-  /// From one line of times to the next, less the number before it where most cues have numbers.
+  /// Returns SubRip's cues, each from its line of times to the next one.
   ///
-  /// Where the number of the first cue is apart from its times, as in files whose line ends were
-  /// doubled, so are the others.
+  /// If most cues have numbers, the number before the next line of times is left out. If the first
+  /// cue's number is apart from its times, as in files with doubled line ends, so are the others.
   static func subRip(_ lines: [Substring]) -> [Block] {
     let times = lines.indices.filter { CueTiming.isMeant(by: lines[$0]) }
     guard let first = times.first else { return [] }
-    /// The line with text before a line of times.
+    /// Returns the last line with text before a line of times.
     func before(_ time: Int, from start: Int) -> Int? { lines[start..<time].lastIndex { !isBlank($0) } }
     let isApart = before(first, from: 0).map { $0 < first - 1 && isNumber(lines[$0]) } ?? false
     func number(of time: Int, from start: Int) -> Int? {
@@ -134,7 +138,7 @@ extension SubtitleFile {
       guard isNumbered, var end = numbers[place + 1] else {
         return Block(line: line, text: line + 1..<times[place + 1])
       }
-      // A number that is there twice, with a blank line between.
+      // The number is there twice, with a blank line between.
       if let again = before(end, from: line + 1), again < end - 1, again > line + 1,
         isBlank(lines[again - 1]), isNumber(lines[again]), lines[again].elementsEqual(lines[end])
       {

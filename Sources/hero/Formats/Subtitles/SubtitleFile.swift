@@ -1,32 +1,36 @@
 import Foundation
 
-/// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`,
-/// `.ssa`), Timed Text (`.ttml`, `.dfxp`, `.itt`), SAMI (`.smi`), lyrics (`.lrc`), YouTube's
-/// (`.sbv`, `.srv1` to `.srv3`, `.json3`), Whisper's (`.json`, `.tsv`), and MicroDVD, MPL2 and
-/// SubViewer (`.sub`, `.mpl`, `.txt`).
+/// Subtitles in the formats that players read.
 ///
-/// Reads files as they occur, not only as they should be: numbers and blank lines may be missing or
-/// too many, times may have points or commas, any of the usual encodings and line ends. Reports and
-/// leaves out cues whose times cannot be read, or that end before they begin. Time grows linearly
-/// with the length of the file, whatever its content.
+/// The formats are SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`, `.ssa`), Timed Text
+/// (`.ttml`, `.dfxp`, `.itt`), SAMI (`.smi`), lyrics (`.lrc`), YouTube's (`.sbv`, `.srv1` to
+/// `.srv3`, `.json3`), Whisper's (`.json`, `.tsv`), and MicroDVD, MPL2 and SubViewer (`.sub`,
+/// `.mpl`, `.txt`).
+///
+/// It reads files as they occur, not only as they should be. Numbers and blank lines may be missing
+/// or too many, times may have points or commas, and any usual encoding and line end works. It
+/// reports and skips cues whose times cannot be read, or that end before they begin. Time grows
+/// linearly with the length of the file, whatever its content.
 public enum SubtitleFile {
-  /// Endings of names of files that this reads.
+  /// The extensions of files that this reads.
   public static let endings = [
     "srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc", "sbv",
     "srv1", "srv2", "srv3", "json3", "sub", "mpl", "itt",
   ]
-  /// No film's subtitles have so many bytes.
+  /// The maximum size of a file in bytes, more than any film's subtitles have.
   private static let mostBytes = 64 << 20
-  /// Nor a cue so much text; the model's attention grows with its square.
+  /// The maximum size of a cue's text in bytes; the model's attention grows with its square.
   private static let mostTextBytes = 4000
-  /// Nor does a video last so many seconds, 1,000 hours.
+  /// The maximum length of a video in seconds, 1,000 hours.
   static let mostSeconds = 3_600_000.0
 
-  /// Endings of names that others have too, so that the content decides.
+  /// The extensions that other files have too, so that the content decides.
   public static let sharedEndings: Set<String> = ["json", "tsv", "txt"]
 
-  /// Whether a file of one of ``sharedEndings`` holds subtitles: captions of Whisper, whisper.cpp
-  /// or YouTube in `.json`, Whisper's table in `.tsv`, lines of MicroDVD or MPL2 in `.txt`.
+  /// Returns whether a file with one of ``sharedEndings`` holds subtitles.
+  ///
+  /// These are captions of Whisper, whisper.cpp or YouTube in `.json`, Whisper's table in `.tsv`,
+  /// and lines of MicroDVD or MPL2 in `.txt`.
   public static func isFound(in path: String) -> Bool {
     let ending = FileEndings.ending(of: path)
     guard sharedEndings.contains(ending), let size = try? PlainFile.size(path),
@@ -37,10 +41,10 @@ public enum SubtitleFile {
     return VideoSiteCaptions.timed(text).map { !$0.isEmpty } ?? false
   }
 
-  /// Whether bytes begin a `.sub` of VobSub, which holds pictures of its text.
+  /// Returns whether bytes begin a `.sub` of VobSub, which holds pictures of its text.
   static func isPictures(_ bytes: some Sequence<UInt8>) -> Bool { bytes.starts(with: [0, 0, 1, 0xBA]) }
 
-  /// Whether a file is a `.sub` of VobSub.
+  /// Returns whether a file is a `.sub` of VobSub.
   public static func isPictures(path: String) -> Bool {
     guard FileEndings.ending(of: path) == "sub", let file = FileHandle(forReadingAtPath: path) else {
       return false
@@ -49,13 +53,14 @@ public enum SubtitleFile {
     return (try? file.read(upToCount: 4)).map(isPictures) ?? false
   }
 
-  /// The cues of a file in the order of their starts, lines that captions repeat while they roll
+  /// Reads the cues of a file in the order of their starts, with repeated lines of rolling captions
   /// once.
   /// - Parameters:
-  ///   - encoding: of files that are not UTF-8 or UTF-16 by their first bytes; by default it is
-  ///     guessed.
-  ///   - frameRate: of the video, asked for where a file counts frames and does not say it.
-  ///   - onProblem: called with one line for each thing that was guessed or left out.
+  ///   - encoding: the encoding of files whose first bytes mark neither UTF-8 nor UTF-16; nil
+  ///     guesses it.
+  ///   - frameRate: returns the video's frame rate; called if a file counts frames and states no
+  ///     rate.
+  ///   - onProblem: called with one line for each thing that was guessed or skipped.
   /// - Throws: `DataError` for a file that cannot be read, is far too long or has no cue at all.
   public static func read(
     path: String, encoding: String? = nil, frameRate: () -> Double? = { nil },
@@ -87,8 +92,9 @@ public enum SubtitleFile {
     return cues
   }
 
-  /// Cues as SubRip. An arrow in what is said is written with a dash of its own, or it would be
-  /// read as a time.
+  /// Returns cues as SubRip.
+  ///
+  /// An arrow in the text gets a long dash, because it would otherwise be read as a line of times.
   public static func subRip(_ cues: [SubtitleCue]) -> String {
     func clock(_ seconds: Double) -> String {
       let thousandths = Int((max(0, min(seconds, 3e8)) * 1000).rounded())
@@ -102,7 +108,7 @@ public enum SubtitleFile {
       for line in cue.lines {
         if !said.isEmpty { said += "\n" }
         var rest = line[...]
-        // Times with another arrow, which are said.
+        // A line of text that can be read as times gets a dash before it.
         if CueTiming(rest) != nil { said += "– " }
         while let arrow = CueTiming.arrow(in: rest) {
           said += rest[..<arrow.lowerBound] + "-–>"
@@ -117,7 +123,7 @@ public enum SubtitleFile {
     }.joined(separator: "\n")
   }
 
-  /// The same of a file's bytes; none where nothing says how many frames a second has.
+  /// Parses the cues in a file's bytes; none if it counts frames and nothing tells their rate.
   public static func parse(
     _ bytes: [UInt8], encoding: String? = nil, frameRate: Double? = nil,
     onProblem: (String) -> Void = { _ in }
@@ -130,7 +136,7 @@ public enum SubtitleFile {
     }
   }
 
-  /// - Returns: the cues, and whether there is anything timed at all, be it without words.
+  /// - Returns: the cues, and whether anything has times, even without text.
   private static func parts(
     _ bytes: [UInt8], encoding: String?, frameRate: () -> Double?, onProblem: (String) -> Void
   ) throws -> (cues: [SubtitleCue], hasTimes: Bool) {
@@ -146,7 +152,7 @@ public enum SubtitleFile {
         )
         continue
       }
-      // Once, however often it comes.
+      // The text is stripped once, however often it is said.
       let said = self.said(part.lines) {
         problems.append((part.line, "it has more than \(mostTextBytes) bytes of text; the rest is left out"))
       }
@@ -165,7 +171,7 @@ public enum SubtitleFile {
         cues.append(SubtitleCue(start: start, end: end, lines: said))
       }
     }
-    // As they stand in the file.
+    // Problems are reported in the order of the file.
     for problem in problems.sorted(by: { $0.line < $1.line }) {
       onProblem("line \(problem.line + 1): \(problem.what)")
     }
@@ -177,7 +183,7 @@ public enum SubtitleFile {
     return (ordered, !timed.isEmpty)
   }
 
-  /// The format follows from the content, since names lie.
+  /// Detects the format from the content, because names lie, and returns the text's cues.
   private static func timed(
     _ text: String, frameRate: () -> Double?, onProblem: (Int, String) -> Void
   ) throws -> [TimedLines] {
@@ -205,8 +211,9 @@ public enum SubtitleFile {
     }
   }
 
-  /// Lines end with a line feed, a carriage return or both; several carriage returns before a line
-  /// feed are what copying between systems leaves.
+  /// Splits a text into lines, which end with a line feed, a carriage return or both.
+  ///
+  /// Copying between systems may leave several carriage returns before a line feed.
   private static func lines(of text: String) -> [Substring] {
     var lines: [Substring] = []
     let bytes = text.utf8
@@ -234,7 +241,7 @@ public enum SubtitleFile {
     return lines
   }
 
-  /// A cue's text without tags and blank lines, as much as anybody can say.
+  /// Returns a cue's text without tags and blank lines, up to the maximum size.
   private static func said(_ lines: [Substring], onCut: () -> Void) -> [String] {
     var said: [String] = []
     var left = mostTextBytes
@@ -256,7 +263,7 @@ public enum SubtitleFile {
 }
 
 extension SubtitleCue {
-  /// Whether it names a picture of what is to be seen, as players show them above their time line:
+  /// Whether it names a thumbnail, which players show above their time line:
   /// `sprite.jpg#xywh=0,0,160,90`.
   fileprivate var isPicture: Bool {
     lines.allSatisfy {

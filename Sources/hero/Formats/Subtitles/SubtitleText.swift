@@ -1,16 +1,16 @@
-/// The text of a subtitle file, whatever encoding it is in.
+/// The decoding of subtitle files, whatever encoding they are in.
 enum SubtitleText {
-  /// The decoded text, and a line to be told where nothing in the file says what it is in, or
-  /// something in it is damaged.
+  /// Returns the decoded text, and a note if the encoding is a guess or some bytes are damaged.
   ///
-  /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by
-  /// its zero bytes; UTF-8, a few bytes of it damaged; what an XML declaration says; a code page of
-  /// Japanese, Chinese, Korean, Russian, Greek, Hebrew, Arabic, Central Europe, Turkey or the
-  /// Baltic, told by its letters; else Windows-1252, which is Latin-1 with letters in place of
-  /// control characters. What cannot be read becomes U+FFFD, and byte order marks are left out.
+  /// It tries in this order: UTF-8 and UTF-16 with a byte order mark, `encoding`, UTF-16 told by
+  /// its zero bytes, UTF-8 with few damaged bytes, and the encoding of an XML declaration. Then it
+  /// tries the code pages of Japanese, Chinese, Korean, Russian, Greek, Hebrew, Arabic, Central
+  /// Europe, Turkey and the Baltic, told by their letters. The last is Windows-1252, which is
+  /// Latin-1 with letters in place of control characters. Unreadable bytes become U+FFFD, and byte
+  /// order marks are left out.
   static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
     let (text, note) = decodeMarked(bytes, encoding: encoding)
-    // Files that were joined have marks within them too.
+    // Joined files have marks within them too.
     guard text.utf8.contains(0xEF), text.unicodeScalars.contains("\u{FEFF}") else { return (text, note) }
     return (String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 != "\u{FEFF}" })), note)
   }
@@ -44,7 +44,7 @@ enum SubtitleText {
     return (String(scalars), guess("Windows-1252"))
   }
 
-  /// The encoding of `<?xml version="1.0" encoding="windows-1251"?>`.
+  /// Returns the encoding of `<?xml version="1.0" encoding="windows-1251"?>`; nil if there is none.
   private static func declared(_ bytes: [UInt8]) -> String? {
     let head = bytes.prefix(200)
     guard head.starts(with: "<?xml".utf8), let end = head.firstIndex(of: UInt8(ascii: ">")),
@@ -63,8 +63,7 @@ enum SubtitleText {
     return (String(decoding: bytes, as: UTF8.self), "some bytes of it are not UTF-8 and are read as \u{FFFD}")
   }
 
-  /// Whether all of it is UTF-8, or at least four characters of several bytes for each byte that
-  /// belongs to none.
+  /// Returns whether there are at least four multibyte characters for each byte that is not UTF-8.
   private static func isMostlyUTF8(_ bytes: [UInt8]) -> Bool {
     var (good, bad, place) = (0, 0, 0)
     while place < bytes.count {
@@ -90,32 +89,32 @@ enum SubtitleText {
     return String(decoding: units, as: UTF16.self)
   }
 
-  /// 0x80 … 0x9F.
+  /// The characters of the bytes 0x80 … 0x9F.
   private static let windows1252 = Array(
     "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8D}Ž\u{8F}\u{90}‘’“”•–—˜™š›œ\u{9D}žŸ".unicodeScalars)
 }
 
-/// A line of a cue without what is not said.
+/// The text of a cue's line without what is not said.
 enum CueText {
-  /// The line without tags (`<i>`, `<c.yellow>`, `<v Anna>`, `<00:01.500>`, `{\an8}`, `{y:i}`),
-  /// without needless white space and without characters that are not seen.
+  /// Returns the line without tags, needless white space and invisible characters.
   ///
-  /// A `<` that begins no tag, or none that ends in the line, stays. `<br>`, SubStation Alpha's
-  /// `\N` and `\h`, `&nbsp;` and spaces that do not break are spaces. One pass.
+  /// Tags are `<i>`, `<c.yellow>`, `<v Anna>`, `<00:01.500>`, `{\an8}`, `{y:i}` and the like. A `<`
+  /// that begins no tag, or none that ends in the line, stays. `<br>`, SubStation Alpha's `\N` and
+  /// `\h`, `&nbsp;` and no-break spaces become spaces. One pass suffices.
   static func stripped(_ line: Substring) -> String {
     let bytes = Array(line.utf8)
     var kept: [UInt8] = []
     kept.reserveCapacity(bytes.count)
     func space() { if !kept.isEmpty, kept.last != 0x20 { kept.append(0x20) } }
-    // Where nothing more ends a tag; then there are none, and nobody looks again.
+    // The closing bytes that do not occur again, so that nothing searches for them twice.
     var unclosed: Set<UInt8> = []
     var place = 0
     while place < bytes.count {
       let byte = bytes[place]
       if let closing = closing(bytes, place), !unclosed.contains(closing) {
         if let end = bytes[place...].firstIndex(of: closing) {
-          // Karaoke's times stand between words, other tags within them; only a line's end parts
-          // words.
+          // Only a line break separates words: karaoke's times stand between words, other tags
+          // within.
           if isLineEnd(bytes[(place + 1)..<end]) { space() }
           place = end + 1
           continue
@@ -139,12 +138,13 @@ enum CueText {
     return name.count == 2 && name.map { $0 | 0x20 } == Array("br".utf8)
   }
 
-  /// Spellings of spaces, and of marks of the direction of writing.
+  /// The HTML references of spaces and of invisible characters.
   private static let references: [(name: [UInt8], isSpace: Bool)] =
     ["&nbsp;", "&#160;", "&#xA0;", "&#xa0;"].map { (Array($0.utf8), true) }
     + ["&lrm;", "&rlm;", "&zwsp;", "&shy;"].map { (Array($0.utf8), false) }
 
-  /// How many bytes at a place are a space, or nothing that is seen; nil where something is.
+  /// Returns the length in bytes of a space or an invisible character; nil if anything else is
+  /// there.
   private static func unseen(_ bytes: [UInt8], _ place: Int) -> (length: Int, isSpace: Bool)? {
     let byte = bytes[place]
     let second = place + 1 < bytes.count ? bytes[place + 1] : 0
@@ -156,9 +156,9 @@ enum CueText {
       return second == UInt8(ascii: "N") || second == UInt8(ascii: "h") ? (2, true) : nil
     case UInt8(ascii: "&"):
       return references.first { bytes[place...].starts(with: $0.name) }.map { ($0.name.count, $0.isSpace) }
-    // SubViewer's end of a line.
+    // SubViewer's line break.
     case UInt8(ascii: "["): return bytes[place...].starts(with: "[br]".utf8) ? (4, true) : nil
-    // The next line's control (U+0085) and others of its kind, no-break spaces, soft hyphens.
+    // C1 controls, of which U+0085 is a line break, then no-break spaces and soft hyphens.
     case 0xC2:
       switch second {
       case 0x85, 0xA0: return (2, true)
@@ -167,9 +167,9 @@ enum CueText {
       }
     case 0xE2:
       switch (second, third) {
-      // Spaces of all widths, ends of lines and paragraphs.
+      // Spaces of all widths, and separators of lines and paragraphs.
       case (0x80, 0x80...0x8A), (0x80, 0xA8...0xA9), (0x80, 0xAF), (0x81, 0x9F): return (3, true)
-      // Of no width, and directions of writing.
+      // Characters without width, and direction marks.
       case (0x80, 0x8B), (0x80, 0x8E...0x8F), (0x80, 0xAA...0xAE), (0x81, 0xA0), (0x81, 0xA6...0xA9):
         return (3, false)
       default: return nil
@@ -179,13 +179,13 @@ enum CueText {
     }
   }
 
-  /// What ends the tag that begins at a place; nil where none does.
+  /// Returns the byte that closes the tag that begins at a place; nil if none begins there.
   private static func closing(_ bytes: [UInt8], _ place: Int) -> UInt8? {
     guard place + 1 < bytes.count else { return nil }
     let next = bytes[place + 1]
     switch bytes[place] {
     case UInt8(ascii: "{"):
-      // SubStation Alpha's commands, and MicroDVD's, which have a letter and a colon.
+      // Commands of SubStation Alpha, and those of MicroDVD, which have a letter and a colon.
       let isMicroDVD =
         place + 2 < bytes.count && bytes[place + 2] == UInt8(ascii: ":")
         && "yYcCfFsSoOpPhH".utf8.contains(next)

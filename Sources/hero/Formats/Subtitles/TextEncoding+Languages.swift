@@ -1,11 +1,11 @@
 import Foundation
 
 extension TextEncoding {
-  /// A language's letters beyond ASCII, and how frequent they are among them.
+  /// A language's letters beyond ASCII, with their frequencies among one another.
   private struct Language {
     let frequencies: [Unicode.Scalar: Double]
 
-    /// - Parameter letters: `é70 è12 …`, of any sum.
+    /// - Parameter letters: the letters with counts of any sum, such as `é70 è12 …`.
     init(_ letters: String) {
       var counts: [Unicode.Scalar: Double] = [:]
       for entry in letters.split(separator: " ") {
@@ -17,7 +17,7 @@ extension TextEncoding {
     }
   }
 
-  /// What Windows-1252 writes; the others are measured against it.
+  /// The languages of Windows-1252, against which the others are measured.
   private static let western = [
     "é70 è12 à13 ê6 ç3 â2 î2 ô2 û2 ù1 œ1 ë1 ï1", "ü35 ä30 ö15 ß18", "ó23 á22 í22 é20 ñ8 ú5 ¿6 ¡5 ü1",
     "ã20 é18 á14 ç12 ó6 ê9 í8 õ5 à4 ú5 â3 ô2", "è40 à25 ù10 ò12 é8 ì5", "ä45 å25 ö28 é1", "ø35 å40 æ25 é1",
@@ -31,7 +31,7 @@ extension TextEncoding {
     "ă38 â12 î18 ş14 ţ16",
   ].map(Language.init)
 
-  /// Languages by the code pages in which their texts are.
+  /// The languages of each code page.
   private static let pages: [(name: String, languages: [Language])] = [
     ("CP1250", central), ("ISO-8859-2", central),
     (
@@ -51,14 +51,15 @@ extension TextEncoding {
     ),
   ]
 
-  /// So likely is a letter that a language does not have, and a character that nobody writes.
+  /// The log-likelihoods of a letter that a language lacks, and of a character that nobody writes.
   private static let unlikely = (letter: -6.0, character: -8.0)
 
-  /// Marks that stand in texts of any language. The rarer ones, such as `±`, tell that a letter is
-  /// meant.
+  /// The marks that stand in texts of any language.
+  ///
+  /// Rarer marks, such as `±`, are not among them: they tell that a letter is meant.
   private static let marks = Set("€‚„…‹‘’“”•–—›\u{A0}«»°™".unicodeScalars)
 
-  /// The logarithm of the likelihood of a text's letters in the likeliest of some languages.
+  /// Returns the log-likelihood of a text's letters in the likeliest of some languages.
   private static func likelihood(_ letters: [Unicode.Scalar: Int], _ languages: [Language]) -> Double {
     languages.map { language in
       letters.reduce(0) { sum, entry in
@@ -70,19 +71,19 @@ extension TextEncoding {
     }.max() ?? -.infinity
   }
 
-  /// The letters beyond ASCII of bytes in a code page, small, with their numbers.
+  /// Returns the letters beyond ASCII of bytes in a code page, in lower case, with their counts.
   private static func letters(_ bytes: ArraySlice<UInt8>, as name: String) -> [Unicode.Scalar: Int] {
     var letters: [Unicode.Scalar: Int] = [:]
     for scalar in decode(bytes, as: name)?.text.unicodeScalars ?? .init()
     where scalar.value >= 0x80 && !marks.contains(scalar) {
-      // Of İ the point is a scalar of its own.
+      // In lower case, İ is two scalars: an i and its dot.
       letters[scalar.properties.lowercaseMapping.unicodeScalars.first ?? scalar, default: 0] += 1
     }
     return letters
   }
 
-  /// The code page of Central Europe, Greece, Turkey or the Baltic whose letters are far likelier
-  /// than what the bytes are in Windows-1252; nil where none is.
+  /// Returns the code page of Central Europe, Greece, Turkey or the Baltic whose letters are far
+  /// likelier than those of Windows-1252; nil if none is.
   static func latin(_ bytes: ArraySlice<UInt8>) -> String? {
     let high = bytes.filter { $0 >= 0x80 }
     guard high.count >= 6 else { return nil }
@@ -96,8 +97,8 @@ extension TextEncoding {
     return best.name
   }
 
-  /// Of Arabic's letters, which stand together in words, more than half are ا, ل, ي, م, ن, و, ر, ت
-  /// and ب.
+  /// Detects Arabic: its letters stand together in words, and more than half are ا, ل, ي, م, ن, و,
+  /// ر, ت or ب.
   static func arabic(_ bytes: ArraySlice<UInt8>) -> String? {
     var (letters, frequent, alif, runs) = (0, 0, 0, 0)
     var isInside = false

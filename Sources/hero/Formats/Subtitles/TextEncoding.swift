@@ -1,9 +1,9 @@
 import Foundation
 
-/// Encodings of text by their names, as the C library knows them (`iconv`): `CP1251`, `SHIFT_JIS`,
+/// Text encodings by the names that the C library's `iconv` knows: `CP1251`, `SHIFT_JIS`,
 /// `UTF-16LE` …
 public enum TextEncoding {
-  /// Whether the system knows an encoding of this name.
+  /// Returns whether the system knows an encoding of this name.
   public static func isKnown(_ name: String) -> Bool {
     guard let converter = open(name) else { return false }
     iconv_close(converter)
@@ -11,14 +11,15 @@ public enum TextEncoding {
   }
 
   private static func open(_ name: String) -> iconv_t? {
-    // A slash begins a wish of the library's own, such as to leave out what it cannot write.
+    // A slash begins an option of `iconv`, such as to skip what it cannot write.
     guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0) else { return nil }
     let converter = iconv_open("UTF-8", name)
     return converter == iconv_t(bitPattern: -1) ? nil : converter
   }
 
-  /// Bytes of an encoding as text; nil where there is no such encoding. What cannot be read becomes
-  /// U+FFFD, and is counted.
+  /// Decodes bytes of an encoding; nil if there is no such encoding.
+  ///
+  /// Unreadable bytes become U+FFFD and are counted.
   static func decode(_ bytes: ArraySlice<UInt8>, as name: String) -> (text: String, bad: Int)? {
     guard let converter = open(name) else { return nil }
     defer { iconv_close(converter) }
@@ -51,15 +52,17 @@ public enum TextEncoding {
 
   // MARK: Guesses
 
-  /// What a text that is not UTF-8 is in, as far as its bytes tell: code pages of Japanese, Korean,
-  /// Chinese, Arabic, Greek, Hebrew, Cyrillic, Central Europe, Turkey and the Baltic.
+  /// Guesses the encoding of a text that is not UTF-8; nil if its bytes do not tell.
+  ///
+  /// It knows code pages of Japanese, Korean, Chinese, Arabic, Greek, Hebrew, Cyrillic, Central
+  /// Europe, Turkey and the Baltic.
   static func guess(_ bytes: [UInt8]) -> String? {
     let sample = bytes.prefix(1 << 18)
     return japanese(sample) ?? chineseOrKorean(sample) ?? arabic(sample) ?? greekOrHebrew(sample)
       ?? cyrillic(sample) ?? latin(sample)
   }
 
-  /// Kana are so frequent in Japanese, and their bytes so rare elsewhere, that they decide.
+  /// Detects Japanese by its kana, which are frequent and whose bytes are rare in other languages.
   private static func japanese(_ bytes: ArraySlice<UInt8>) -> String? {
     func kana(_ step: (UInt8, UInt8?) -> (length: Int, isKana: Bool)?) -> Double {
       var (kana, others, errors) = (0, 0, 0)
@@ -99,9 +102,11 @@ public enum TextEncoding {
     return shift >= extended ? "CP932" : "EUC-JP"
   }
 
-  /// Pairs of bytes: of Korean's nearly all begin with those of syllables, of simplified Chinese's
-  /// most with those of the frequent characters, and traditional Chinese's end in ASCII's range
-  /// half of the time. In texts of single bytes pairs are broken.
+  /// Detects Korean and Chinese by pairs of bytes.
+  ///
+  /// Nearly all pairs of Korean begin with bytes of syllables. Most pairs of simplified Chinese
+  /// begin with those of frequent characters. Half of the pairs of traditional Chinese end in
+  /// ASCII's range. A text of single bytes breaks pairs.
   private static func chineseOrKorean(_ bytes: ArraySlice<UInt8>) -> String? {
     var (high, errors, korean, simplified, traditional, low) = (0, 0, 0, 0, 0, 0)
     var place = bytes.startIndex
@@ -117,7 +122,7 @@ public enum TextEncoding {
       }
       let second = bytes[place]
       place += 1
-      // Punctuation is in the same rows everywhere, which tells nothing.
+      // Punctuation is in the same rows of each encoding, so it tells nothing.
       guard !(0xA1...0xA3).contains(first) else { continue }
       high += 1
       if second < 0xA1 { low += 1 }
@@ -135,12 +140,14 @@ public enum TextEncoding {
     return nil
   }
 
-  /// Hebrew has neither capitals nor the last five letters of the Cyrillic alphabet, and much vav
-  /// and yod. Of Greek's letters every second is one of seven, and some are vowels with accents,
-  /// which are Cyrillic's last capitals.
+  /// Detects Greek and Hebrew, and tells them from Cyrillic.
+  ///
+  /// Hebrew has no capitals, no letters in place of Cyrillic's last five, and many vavs and yods.
+  /// Nearly half of Greek's letters are among seven, and some are accented vowels in place of
+  /// Cyrillic's last capitals.
   private static func greekOrHebrew(_ bytes: ArraySlice<UInt8>) -> String? {
     var counts = [Int](repeating: 0, count: 256)
-    // The letter ς is the last of its word.
+    // The letter ς only ends words.
     var (last, innerSigmas): (UInt8, Int) = (0, 0)
     for byte in bytes {
       counts[Int(byte)] += 1
@@ -165,9 +172,10 @@ public enum TextEncoding {
     return "CP1253"
   }
 
-  /// Greek capitals stand where KOI8-R has small letters, seven frequent ones where а, г, е, и, о,
-  /// с and т are. There is none where that has р, and nearly none where it has н; nor where
-  /// Windows-1251 has А.
+  /// Returns whether a text is Greek in capitals, which stand where KOI8-R has small letters.
+  ///
+  /// Seven frequent capitals stand where KOI8-R has а, г, е, и, о, с and т. None stands where it
+  /// has р, and nearly none where it has н. None stands where Windows-1251 has А.
   private static func isGreekInCapitals(_ counts: [Int], letters: Int, _ bytes: ArraySlice<UInt8>) -> Bool {
     func sum(_ range: ClosedRange<Int>) -> Int { counts[range].reduce(0, +) }
     let frequent = [0xC1, 0xC5, 0xC7, 0xC9, 0xCF, 0xD3, 0xD4].reduce(0) { $0 + counts[$1] }
@@ -177,15 +185,17 @@ public enum TextEncoding {
       && letters * 2 >= runs * 5
   }
 
-  /// How frequent the letters а … я are in Russian, in thousandths.
+  /// The frequencies of the letters а … я in Russian, in thousandths.
   private static let frequencies: [Double] = [
     80, 16, 45, 17, 30, 85, 9, 16, 74, 12, 35, 44, 32, 67, 110, 28, 47, 55, 63, 26, 3, 10, 5, 14, 7, 4, 1, 19,
     17, 3, 6,
     20,
   ]
 
-  /// Letters stand together in words; of the code pages the one that makes the most usual letters,
-  /// and none that is small before a capital.
+  /// Detects Cyrillic, whose letters stand together in words.
+  ///
+  /// It chooses the code page with the most frequent letters; a small letter before a capital
+  /// counts against a page.
   private static func cyrillic(_ bytes: ArraySlice<UInt8>) -> String? {
     var (letters, runs) = (0, 0)
     var isInside = false

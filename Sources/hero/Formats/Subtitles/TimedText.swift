@@ -1,9 +1,10 @@
-/// Timed Text (`.ttml`, `.dfxp`): `<p begin="00:00:01.000" end="00:00:02.500">`, times of what is
-/// around it added.
+/// Timed Text (`.ttml`, `.dfxp`): `<p begin="00:00:01.000" end="00:00:02.500">`.
+///
+/// The times of an element count from those of the element around it.
 enum TimedText {
   static func isMeant(by text: String) -> Bool { MarkupScanner.firstTag(of: text) == "tt" }
 
-  /// What units of times mean.
+  /// The rates that give units of times their meaning.
   private struct Rates {
     var frames = 30.0
     var ticks = 1.0
@@ -19,9 +20,9 @@ enum TimedText {
       if let rate = rate("tickrate") { ticks = rate }
     }
 
-    /// `hours:minutes:seconds[.fraction|:frames]` or a number with a unit.
+    /// Parses `hours:minutes:seconds[.fraction|:frames]`, or a number with a unit, into seconds.
     func seconds(_ text: String?) -> Double? {
-      // No time is longer.
+      // A longer text is no time.
       guard let text, text.utf8.count < 100 else { return nil }
       return seconds(text.trimmingPrefix { $0 == " " })
     }
@@ -48,11 +49,11 @@ enum TimedText {
     var name: String
     var start: Double
     var end: Double
-    /// Where what is in it follows one another (`timeContainer="seq"`): when the next begins.
+    /// The start of the next child, if children follow one another (`timeContainer="seq"`).
     var next: Double?
   }
 
-  /// What is in them tells about the text.
+  /// The elements whose content is about the text, and is not said.
   private static let notSaid: Set<String> = ["metadata", "title", "desc", "copyright"]
 
   static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
@@ -86,7 +87,7 @@ enum TimedText {
             line: scanner.line, start: isTimed ? start : .infinity, end: isTimed ? min(end, around.end) : 0,
             lines: [""])
         } else if name == "span", let whole = cue, attributes["begin"] != nil, end < .infinity {
-          // Words with times of their own: the cue lasts as long as they do.
+          // Words have times of their own, and the cue lasts as long as they do.
           cue?.start = min(whole.start, start)
           cue?.end = max(whole.end, end)
         }
@@ -102,7 +103,7 @@ enum TimedText {
           cue = nil
         }
       case .text(let text):
-        // A line's end in the file is a space.
+        // A line feed in the file counts as a space.
         guard !open.contains(where: { notSaid.contains($0.name) }) else { continue }
         if let last = cue?.lines.indices.last { cue?.lines[last] += text.spaced()[...] }
       }

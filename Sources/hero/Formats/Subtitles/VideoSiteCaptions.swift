@@ -1,14 +1,15 @@
-/// Captions as YouTube hands them out and as speech recognizers save them: XML in thousandths
-/// (`<p t="1000" d="2000">`) or seconds (`<text start="1" dur="2">`), and JSON of YouTube's events
-/// (`.json3`), of Whisper's segments, of whisper.cpp's transcription and of Transformers' chunks;
-/// and Whisper's `.tsv`.
+/// Captions as YouTube serves them and as speech recognizers save them.
+///
+/// XML has times in milliseconds (`<p t="1000" d="2000">`) or seconds (`<text start="1" dur="2">`).
+/// JSON holds YouTube's events (`.json3`), Whisper's segments, whisper.cpp's transcription or
+/// Transformers' chunks. Whisper also saves tables (`.tsv`).
 enum VideoSiteCaptions {
-  /// A tree of JSON takes many times its text.
+  /// The maximum size of JSON in bytes; its tree takes many times as much memory.
   static let mostBytes = 16 << 20
-  /// The most seconds that a caption without an end is shown.
+  /// The maximum duration in seconds of a caption without an end.
   private static let longest = 10.0
 
-  /// The captions; nil where the text is of another kind.
+  /// Returns the captions; nil if the text is of another kind.
   static func timed(_ text: String, onProblem: (Int, String) -> Void = { _, _ in }) -> [TimedLines]? {
     guard let first = text.utf8.first(where: { $0 > 0x20 }) else { return nil }
     switch first {
@@ -24,7 +25,7 @@ enum VideoSiteCaptions {
     }
   }
 
-  /// Whisper's table: start and end in thousandths, and the text.
+  /// Reads Whisper's table: start and end in milliseconds, and the text.
   private static func table(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines]? {
     guard text.hasPrefix("start\tend\ttext") else { return nil }
     var result: [TimedLines] = []
@@ -58,7 +59,7 @@ enum VideoSiteCaptions {
       case .end("p"), .end("text"): isInside = false
       case .begin("br", _, _) where isInside: result[result.count - 1].lines.append("")
       case .text(let text) where isInside:
-        // References are within references.
+        // References are escaped twice.
         result[result.count - 1].lines[result[result.count - 1].lines.count - 1] +=
           text.spaced().replacing("&amp;", with: "&")[...]
       default: continue
@@ -107,7 +108,7 @@ enum VideoSiteCaptions {
     return ended(result)
   }
 
-  /// - Returns: whether the times make sense; a length that is not there is infinite for now.
+  /// - Returns: whether the times make sense; a missing length is infinite until `ended` sets it.
   private static func append(to result: inout [TimedLines], line: Int, start: Double?, length: Double?)
     -> Bool
   {
@@ -118,9 +119,9 @@ enum VideoSiteCaptions {
     return true
   }
 
-  /// Captions without an end last until the next one.
+  /// Returns the captions with text; those without an end last until the next one.
   private static func ended(_ captions: [TimedLines]) -> [TimedLines] {
-    // An event without text sets how others look.
+    // An event without text sets the style of others.
     var result = captions.filter { $0.lines.contains { !$0.isBlank } }
     for place in result.indices where result[place].end == .infinity {
       let next = place + 1 < result.count ? result[place + 1].start : .infinity

@@ -1,41 +1,42 @@
 import Formats
 import Foundation
 
-/// A clip's predicted caption and what people wrote of it.
+/// A clip's predicted caption and its reference captions.
 public struct ScoredClip: Sendable, Equatable {
-  /// The clip's id, by which rows of the two files belong together.
+  /// The clip's id, which matches rows of the two files.
   public var id: QueryID
-  /// What the model wrote.
+  /// The caption that the model wrote.
   public var prediction: String
-  /// What annotators wrote, one to several.
+  /// The captions that annotators wrote, at least one.
   public var references: [String]
 }
 
-/// Scores captions as coco-caption does, without Java: BLEU-1 to BLEU-4, METEOR, ROUGE-L and
-/// CIDEr-D over Penn Treebank tokens in lower case without punctuation.
+/// The caption metrics of coco-caption, without Java: BLEU-1 to BLEU-4, METEOR, ROUGE-L and
+/// CIDEr-D.
 ///
-/// Names are the reference's, values percentages; a CIDEr of 100 is 1 in coco-caption.
+/// They compare Penn Treebank tokens in lower case without punctuation. The names are the
+/// reference's. Values are percentages, so a CIDEr of 100 is 1 in coco-caption.
 public struct CaptionScorer: Sendable {
   /// The metrics, in the order in which they are reported.
   public static let metricNames = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"]
 
-  /// Words of a caption at most: METEOR compares every word with every other.
+  /// The most words of a caption: METEOR compares every word with every other.
   private static let mostWords = 1000
 
-  /// The clips, in the order in which they were given.
+  /// The clips in the given order.
   public let ids: [QueryID]
-  /// The score of all clips together, by metric.
+  /// The score of all clips together, for each metric.
   public let corpus: [(name: String, value: Double)]
-  /// The score of each clip, by metric, in the order of `ids`.
+  /// The score of each clip by metric, in the order of `ids`.
   public let clips: [String: [Double]]
-  /// Whether METEOR had synonyms and paraphrases. If not, it matched equal words and stems only.
+  /// Whether METEOR had synonyms and paraphrases. If not, it matched only equal words and stems.
   public let hasMeteorData: Bool
 
   /// Scores the clips.
   ///
   /// - Parameters:
-  ///   - clips: predictions with one reference or more each. The order matters to coco-caption
-  ///     where a caption ends in an abbreviation.
+  ///   - clips: predictions with at least one reference each. Their order matters to coco-caption
+  ///     if a caption ends in an abbreviation.
   ///   - meteor: the data of METEOR 1.5, or nil.
   /// - Throws: `DataError` if there is no clip, a clip has no reference, a caption has more than
   ///   1,000 words, or METEOR's data cannot be read.
@@ -51,7 +52,7 @@ public struct CaptionScorer: Sendable {
     try self.init(captions, &scorer, hasMeteorData: meteor != nil)
   }
 
-  /// Scores captions that are tokens already.
+  /// Scores captions that are already tokenized.
   init(_ captions: TokenizedCaptions, _ scorer: inout MeteorScorer, hasMeteorData: Bool) throws {
     let (predictions, references) = (captions.predictions, captions.references)
     for (id, sentences) in zip(captions.ids, zip(predictions, references).map { [$0] + $1 }) {
@@ -87,12 +88,13 @@ public struct CaptionScorer: Sendable {
     self.hasMeteorData = hasMeteorData
   }
 
-  /// Scores predictions for TVC's clips as the reference's `TVCEval` does: in the order of the
-  /// references, the first caption of each prediction, every character beyond ASCII taken for a
-  /// space.
+  /// Scores predictions for TVC's clips as the reference's `TVCEval` does.
   ///
-  /// - Parameter references: rows without captions are passed over.
-  /// - Throws: `DataError` as the other initializer, and naming a clip that has references but no
+  /// The clips are in the order of the references. The first caption of each prediction counts. A
+  /// space replaces each character beyond ASCII.
+  ///
+  /// - Parameter references: rows without captions are skipped.
+  /// - Throws: `DataError` as the other initializer, and if a clip has references but no
   ///   prediction.
   public init(_ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?) throws {
     var given: [QueryID: String?] = [:]
@@ -143,7 +145,7 @@ public struct CaptionScorer: Sendable {
   }
 }
 
-/// Captions as tokens of the Penn Treebank, joined by spaces.
+/// Captions as Penn Treebank tokens, joined by spaces.
 struct TokenizedCaptions {
   var ids: [QueryID] = []
   var predictions: [String] = []
@@ -162,10 +164,10 @@ struct TokenizedCaptions {
     }
   }
 
-  /// Predictions, then references.
+  /// All predictions, then all references.
   var all: some Sequence<String> { [predictions, references.flatMap { $0 }].joined() }
 
-  /// Some of the clips.
+  /// Returns the clips at these places.
   func picked(_ places: [Int]) -> TokenizedCaptions {
     var picked = TokenizedCaptions()
     picked.ids = places.map { ids[$0] }

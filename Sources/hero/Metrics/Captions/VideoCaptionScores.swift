@@ -1,16 +1,15 @@
 import Formats
 
-/// YouCook2's scores of videos whose clips are captioned one by one, as VALUE's `Yc2cEval` computes
-/// them beside those of all clips together.
+/// YouCook2's scores of videos whose clips are captioned one by one, as in VALUE's `Yc2cEval`.
 ///
-/// A clip's `vid_name` is `VIDEO_NUMBER`. *Macro* is the mean of the videos' own scores;
-/// *paragraph* is the score of each video's captions end to end, in the order of the numbers. Of
-/// several references the first counts.
+/// A clip's `vid_name` is `VIDEO_NUMBER`. *Macro* is the mean of the videos' own scores.
+/// *Paragraph* is the score of each video's captions joined in the order of the numbers. Of several
+/// references the first counts.
 public struct VideoCaptionScores: Sendable {
   /// `macro/Bleu_1` … `paragraph/CIDEr`, in percent.
   public let figures: [(name: String, value: Double)]
 
-  /// - Returns: nil where a clip's name does not end in a number and so does not name its video.
+  /// - Returns: nil if a clip's name does not end in a number, and so names no video.
   /// - Throws: `DataError` as `CaptionScorer`.
   public init?(_ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?) throws {
     let given = Dictionary(predictions.map { ($0.clip, $0.captions.first) }) { _, last in last }

@@ -1,8 +1,9 @@
 import Formats
 
 extension AnswerResults {
-  /// Reads a result file `{question: answer}`; an answer is a whole number, also as text, or true
-  /// and false.
+  /// Reads a result file `{question: answer}`.
+  ///
+  /// An answer is a whole number, as a number or as text, or true or false.
   ///
   /// - Throws: `DataError` for an answer of another form.
   public init(json: JSON) throws {
@@ -17,17 +18,18 @@ extension AnswerResults {
     }
   }
 
-  /// The place of an answer, as files write it; 1 and 0 for true and false.
+  /// Returns the index of an answer in a file; 1 and 0 for true and false.
   public static func answer(_ value: JSON?) -> Int? {
     guard let value else { return nil }
     return value.whole ?? value.bool.map { $0 ? 1 : 0 } ?? value.string.flatMap { Int($0) }
   }
 
-  /// How many of the known answers are given: `right`, `of`, and those that have no answer, which
-  /// count as wrong.
+  /// Returns the number of right answers, of known answers, and of questions without an answer.
+  ///
+  /// Questions without an answer count as wrong.
   ///
   /// - Parameter truth: the right answer of each question.
-  /// - Throws: `DataError` for an answer to a question that is not in `truth`.
+  /// - Throws: `DataError` if an answered question is not in `truth`.
   public func scored(
     against truth: [(id: QueryID, answer: Int)]
   ) throws -> (right: Int, of: Int, unanswered: Int) {

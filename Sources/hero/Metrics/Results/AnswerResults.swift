@@ -19,10 +19,10 @@ public struct AnswerResults: Sendable, Equatable {
     }
   }
 
-  /// In the order of the file.
+  /// The rows in the order of the file.
   public var rows: [Row] = []
 
-  /// No answers yet.
+  /// Creates results without answers.
   public init() {}
 
   /// Writes the result file, in the order of the rows.

@@ -1,16 +1,15 @@
 import Formats
 
-/// The captions of one clip, as TVC's files hold them, one a line: `{"vid_name", "clip_id", "ts",
-/// "descs": [{"desc"}]}`.
+/// The captions of one clip, a line of TVC's files: `{"vid_name", "clip_id", "ts", "descs":
+/// [{"desc"}]}`.
 public struct CaptionRow: Sendable, Equatable {
   /// `vid_name`
   public var video: String
   /// `clip_id`
   public var clip: QueryID
-  /// Where the clip begins and ends, in seconds, as the file has it; nil where it is the whole
-  /// video.
+  /// The start and end of the clip in seconds, as in the file; nil if it is the whole video.
   public var times: [Double]?
-  /// `descs`, as written; several where the row is an annotation.
+  /// `descs`, as written; annotations may have several.
   public var captions: [String]
 
   /// - Parameter times: start and end in seconds; nil for the whole video.
@@ -48,7 +47,7 @@ public struct CaptionRow: Sendable, Equatable {
     }
   }
 
-  /// The line's object, its keys in TVC's order.
+  /// The line's object, with its keys in TVC's order.
   public var json: JSON {
     var row: JSONObject = ["vid_name": .string(video), "clip_id": clip.json]
     if let times { row["ts"] = .array(times.map { .double($0) }) }
@@ -56,10 +55,11 @@ public struct CaptionRow: Sendable, Equatable {
     return .object(row)
   }
 
-  /// Reads a file of rows, or a file with one list of them.
-  /// - Parameter onSkip: called for every row that cannot be used, which is left out; nil ends the
+  /// Reads a file with one row a line, or with one list of rows.
+  ///
+  /// - Parameter onSkip: is called for each row that cannot be used, which is skipped; nil ends the
   ///   reading at the first.
-  /// - Throws: `DataError` where the file cannot be read, or none of its rows.
+  /// - Throws: `DataError` if the file cannot be read, or none of its rows.
   public static func read(
     path: String, onSkip: ((_ place: String, _ error: DataError) -> Void)? = nil
   ) throws -> [CaptionRow] {
@@ -80,7 +80,7 @@ public struct CaptionRow: Sendable, Equatable {
     return rows
   }
 
-  /// Writes a file of rows, TVC's result file.
+  /// Writes TVC's result file, one row a line.
   public static func write(_ rows: [CaptionRow], to path: String) throws {
     let file = try AtomicFile(path: path)
     for row in rows { try file.write(row.json.encoded() + "\n") }

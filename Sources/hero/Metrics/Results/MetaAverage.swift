@@ -1,24 +1,24 @@
-/// VALUE's headline over several data sets: the mean of one figure of each, all in percent.
+/// VALUE's headline over several data sets: the mean of one figure of each, in percent.
 ///
 /// Source: the starter code's `train_all_multitask.py`, `train_retrieval.py`, `train_qa.py` and
 /// `train_captioning.py`.
 public struct MetaAverage: Equatable, Sendable {
-  /// What a data set is measured by.
+  /// The figure that measures a data set.
   public enum Figure: Equatable, Sendable {
     /// The share of right answers, from 0 to 1.
     case accuracy(Double)
-    /// CIDEr-D of captions, in percent as `CaptionScorer` gives it.
+    /// The CIDEr-D of captions, in percent as in `CaptionScorer`.
     case cider(Double)
-    /// Mean of three recalls: of moments at IoU 0.7, else of videos.
+    /// The mean of three recalls: of moments at IoU 0.7, else of videos.
     case recalls([Recall])
   }
 
-  /// One figure of each data set, in percent; nil where it cannot be measured by it.
+  /// The figure of each data set in percent; nil if a recall that it needs is missing.
   public let percents: [Double?]
 
-  /// - Parameter figures: of every data set. Moments count at ranks 1, 10 and 100; where all data
-  ///   sets are of retrieval, at 1, 5 and 10, as VALUE's trainer of retrieval alone has it. Videos
-  ///   always count at 1, 5 and 10.
+  /// - Parameter figures: one of every data set. Moments count at ranks 1, 10 and 100, videos at 1,
+  ///   5 and 10. If all data sets are of retrieval, moments count at 1, 5 and 10 too, as in VALUE's
+  ///   trainer of retrieval alone.
   public init(_ figures: [Figure]) {
     let isRetrieval = figures.allSatisfy { figure in
       if case .recalls = figure { true } else { false }
@@ -35,14 +35,14 @@ public struct MetaAverage: Equatable, Sendable {
     }
   }
 
-  /// Nil where a data set is not measured, or there is none.
+  /// The mean; nil if the figure of a data set is missing, or there is no data set.
   public var value: Double? {
     let known = percents.compactMap { $0 }
     guard known.count == percents.count, !known.isEmpty else { return nil }
     return known.reduce(0, +) / Double(known.count)
   }
 
-  /// Of all queries; nil where a rank was not measured.
+  /// Returns the mean over the depths for all queries; nil if a depth is missing.
   private static func mean(
     _ recalls: [Recall], _ ranking: Ranking, overlap: Float?, depths: [Int]
   ) -> Double? {

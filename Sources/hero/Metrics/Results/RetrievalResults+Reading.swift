@@ -1,13 +1,12 @@
 import Formats
 
 extension RetrievalResults {
-  /// Whether a JSON object is a result file of retrieval: it has a list for one of the rankings.
+  /// Returns whether a JSON object is a result file of retrieval: one with a list for a ranking.
   public static func recognizes(_ json: JSON) -> Bool {
     Ranking.allCases.contains { json[$0.rawValue]?.array != nil }
   }
 
-  /// Reads a result file: TVR's, which names its videos and gives scores, or VALUE's, which has
-  /// neither.
+  /// Reads a result file: TVR's with video names and scores, or VALUE's with neither.
   ///
   ///     {"video2idx": {"castle_s01": 0},
   ///      "VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5, 7.29]]}]}
@@ -18,8 +17,9 @@ extension RetrievalResults {
   ///
   /// - Parameters:
   ///   - json: the file's content.
-  ///   - numbers: the videos' numbers, where the file does not name them.
-  /// - Throws: `DataError` for rows of another form, and for unknown numbers of videos.
+  ///   - numbers: the videos' numbers, for files that do not name the videos.
+  /// - Throws: `DataError` for rows of another form, and if the videos' numbers are missing or
+  ///   shared.
   public init(json: JSON, numbers: [Name: Int]?) throws {
     var index = numbers
     if let named = json["video2idx"]?.object {
@@ -78,8 +78,8 @@ extension RetrievalResults {
 }
 
 extension MomentPrediction {
-  /// - Parameter place: of the prediction in its list, whose negative is its score where it has
-  ///   none.
+  /// - Parameter place: the place of the prediction in its list. Its negative is the score if there
+  ///   is none.
   fileprivate init?(_ entry: JSON, place: Int) {
     if let video = entry.whole {
       self.init(video: video, score: -Float(place))

@@ -1,12 +1,12 @@
 import Formats
 
-/// The predictions for one query, the best first.
+/// The predictions for one query.
 public struct QueryPredictions: Sendable, Equatable {
   /// `desc_id`
   public var id: QueryID
-  /// The best first.
+  /// The predictions, the best first.
   public var predictions: [MomentPrediction]
-  /// How well each frame of the query's own video fits it; empty unless asked for.
+  /// The score of each frame of the query's own video; empty unless asked for.
   public var frameScores: [Float]
 
   /// - Parameter predictions: the best first.
@@ -17,20 +17,20 @@ public struct QueryPredictions: Sendable, Equatable {
   }
 }
 
-/// The predictions of a retrieval run, as its result file holds them: `{"video2idx": {name: index},
-/// "SVMR": [{"desc_id", "desc", "predictions": [[index, start, end, score], …]}], …}`.
+/// The predictions of a retrieval run, as in its result file: `{"video2idx": {name: index}, "SVMR":
+/// [{"desc_id", "desc", "predictions": [[index, start, end, score], …]}], …}`.
 public struct RetrievalResults: Sendable {
   /// The number of each candidate video.
   public var videoIndex: [Name: Int]
-  /// Predictions by ranking, in the order of the file.
+  /// The predictions by ranking, in the order of the file.
   public var rankings: [(ranking: Ranking, queries: [QueryPredictions])]
-  /// Queries that could not be asked. They have no predictions, and no figure counts them.
+  /// The queries that could not be asked. They have no predictions, and no figure counts them.
   public var leftOut: [QueryID]
 
   /// - Parameters:
   ///   - videoIndex: the number of each video, `video2idx`.
   ///   - rankings: the queries' predictions, by ranking.
-  ///   - leftOut: queries that could not be asked.
+  ///   - leftOut: the queries that could not be asked.
   public init(
     videoIndex: [Name: Int], rankings: [(ranking: Ranking, queries: [QueryPredictions])],
     leftOut: [QueryID] = []
@@ -40,15 +40,14 @@ public struct RetrievalResults: Sendable {
     self.leftOut = leftOut
   }
 
-  /// The same about other predictions of the same queries.
+  /// Returns these results with other predictions for the same queries.
   public func with(
     _ rankings: [(ranking: Ranking, queries: [QueryPredictions])]
   ) -> RetrievalResults {
     RetrievalResults(videoIndex: videoIndex, rankings: rankings, leftOut: leftOut)
   }
 
-  /// The results after non-maximum suppression of moments; video retrieval, which has none, is left
-  /// out.
+  /// Returns the moments that remain after non-maximum suppression, without the ranking of videos.
   public func suppressed(by suppression: NonMaximumSuppression) -> RetrievalResults {
     with(
       rankings.filter(\.ranking.findsMoments).map { ranking, queries in
@@ -56,14 +55,15 @@ public struct RetrievalResults: Sendable {
       })
   }
 
-  /// Writes the results as VALUE's EvaluationTools take them: without names, texts and scores,
-  /// moments as `[video, start, end]` and videos as their numbers. Predictions that score 0 answer
-  /// nothing and are left out.
+  /// Writes the results for VALUE's EvaluationTools, without names, texts and scores.
+  ///
+  /// A moment is `[video, start, end]`, a video its number. Predictions with score 0 answer nothing
+  /// and are skipped.
   ///
   ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}],
   ///      "VR": [{"desc_id": 1, "predictions": [0, 7]}]}
   ///
-  /// - Parameter idsAreText: whether ids that are numbers are written as text.
+  /// - Parameter idsAreText: whether numeric ids are written as text.
   public func writeForValue(path: String, idsAreText: Bool) throws {
     let file = try AtomicFile(path: path)
     for (number, (ranking, queries)) in rankings.enumerated() {
@@ -84,8 +84,8 @@ public struct RetrievalResults: Sendable {
     try file.commit()
   }
 
-  /// Writes the results as a file, a query at a time. Predictions that score 0 answer nothing and
-  /// are left out.
+  /// Writes the result file, one query at a time. Predictions with score 0 answer nothing and are
+  /// skipped.
   public func write(path: String) throws {
     let file = try AtomicFile(path: path)
     let videos = videoIndex.sorted { ($0.value, $0.key) < ($1.value, $1.key) }

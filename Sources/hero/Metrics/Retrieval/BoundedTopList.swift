@@ -1,9 +1,9 @@
 import HeapModule
 
-/// The `capacity` best of any number of candidates, in memory that does not grow with their number.
+/// A list of the `capacity` best of any number of candidates, in memory of fixed size.
 ///
-/// Equal scores rank by `order`, the lower first, so the list
-/// does not depend on the sequence in which candidates come.
+/// Equal scores rank by `order`, the lower first, so the list does not depend on the sequence in
+/// which candidates come.
 struct BoundedTopList<Score: MomentScore, Payload> {
   struct Candidate: Comparable {
     var score: Score
@@ -24,13 +24,13 @@ struct BoundedTopList<Score: MomentScore, Payload> {
     self.capacity = max(0, capacity)
   }
 
-  /// A candidate below this score cannot enter; one that equals it may, if its order is lower.
+  /// The score below which no candidate enters; an equal one enters if its order is lower.
   var threshold: Score {
     guard heap.count == capacity else { return .lowest }
     return heap.min?.score ?? .highest
   }
 
-  /// Keeps the candidate if it is among the best so far. A score that is not a number never is.
+  /// Inserts the candidate if it is among the best so far. A NaN never is.
   mutating func insert(score: Score, order: Int, payload: @autoclosure () -> Payload) {
     guard capacity > 0, score >= threshold else { return }
     let candidate = Candidate(score: score, order: order, payload: payload())
@@ -41,6 +41,6 @@ struct BoundedTopList<Score: MomentScore, Payload> {
     }
   }
 
-  /// What was kept, the best first.
+  /// Returns the kept candidates, the best first.
   func sorted() -> [Candidate] { heap.unordered.sorted(by: >) }
 }

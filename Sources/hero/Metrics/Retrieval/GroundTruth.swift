@@ -1,19 +1,20 @@
 import Formats
 
-/// What a retrieval query should find.
+/// The right answer to a retrieval query.
 public struct RetrievalTruth: Sendable, Equatable {
   /// `desc_id`
   public var id: QueryID
   /// The name of the video.
   public var video: String
-  /// The moment as each annotator marked it; empty where a data set names only the video.
+  /// The moment as each annotator marked it, in seconds; empty if the data set names only the
+  /// video.
   public var spans: [TimeSpan]
-  /// What the query speaks of: `v` video, `t` subtitles, `vt` both; nil where the data set does not
+  /// The modality of the query: `v` video, `t` subtitles, `vt` both; nil if the data set does not
   /// say.
   public var type: String?
 
   /// - Parameters:
-  ///   - video: a name.
+  ///   - video: the name of the video.
   ///   - spans: the moment as each annotator marked it, in seconds.
   ///   - type: `v`, `t`, `vt` or nil.
   public init(id: QueryID, video: String, spans: [TimeSpan], type: String? = nil) {
@@ -23,12 +24,11 @@ public struct RetrievalTruth: Sendable, Equatable {
     self.type = type
   }
 
-  /// How many of the annotators' spans a prediction must match: two of four or more (DiDeMo), else
-  /// one.
+  /// The number of annotators' spans that a prediction must match: two of four or more (DiDeMo),
+  /// else one.
   var agreementNeeded: Int { spans.count >= 4 ? 2 : 1 }
 
-  /// A line to be told where some queries have a moment and others only their video; nil where all
-  /// are alike.
+  /// Returns a notice if some queries have a moment and others only a video, else nil.
   package static func momentless(_ truths: [RetrievalTruth]) -> String? {
     let without = truths.filter(\.spans.isEmpty)
     guard let first = without.first, without.count < truths.count else { return nil }
@@ -37,10 +37,10 @@ public struct RetrievalTruth: Sendable, Equatable {
       + "counts them"
   }
 
-  /// Reads an annotation row: `desc_id` (or MSR-VTT's `sen_id`), `vid_name`, `ts` as one span or a
-  /// list of spans, `type`.
+  /// Reads an annotation row: `desc_id` (MSR-VTT: `sen_id`), `vid_name`, `ts` as a span or list,
+  /// `type`.
   ///
-  /// - Returns: nil where the row does not name a video: the ground truth is hidden.
+  /// - Returns: nil if the row does not name a video: its ground truth is hidden.
   /// - Throws: `DataError` for a row without an id or with a `ts` of another form.
   public init?(annotation row: JSON) throws {
     let id = try QueryID(in: row, "desc_id", "sen_id", "qid")

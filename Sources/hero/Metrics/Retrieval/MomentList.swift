@@ -1,4 +1,4 @@
-/// The best moments of one query, by scores of one kind.
+/// A list of the best moments of one query, by scores of one type.
 struct MomentList<Score: MomentScore> {
   private struct Place: Hashable {
     var video: Int
@@ -9,7 +9,7 @@ struct MomentList<Score: MomentScore> {
   private let minLength: Int
   private let maxLength: Int
   private let findsShortVideos: Bool
-  /// Whether two videos that were added may be windows of one.
+  /// Whether two of the added videos may be windows of the same video.
   private var hasWindows = false
   private var list: BoundedTopList<Score, Place>
   private var candidatesSeen = 0
@@ -17,15 +17,15 @@ struct MomentList<Score: MomentScore> {
   private var window: [Int] = []
 
   /// - Parameters:
-  ///   - lengths: the `j − i` that moments may have.
-  ///   - findsShortVideos: whether a video that is shorter than all of them is a moment as a whole.
+  ///   - lengths: the allowed values of `j − i`.
+  ///   - findsShortVideos: whether a video shorter than all of these is a moment as a whole.
   init(lengths: Range<Int>, capacity: Int, findsShortVideos: Bool) {
     self.findsShortVideos = findsShortVideos
     (minLength, maxLength) = (lengths.lowerBound, lengths.upperBound)
     list = BoundedTopList(capacity: capacity)
   }
 
-  /// Adds the moments of one video, or of a window of it that begins with `firstFrame`.
+  /// Adds the moments of a video, or of a window of it that begins at frame `firstFrame`.
   mutating func add(
     video: Int, firstFrame: Int, factor: Score, start: UnsafeBufferPointer<Score>,
     end: UnsafeBufferPointer<Score>
@@ -36,7 +36,7 @@ struct MomentList<Score: MomentScore> {
     if firstFrame > 0 { hasWindows = true }
     let minLength = findsShortVideos ? max(0, min(self.minLength, count - 1)) : self.minLength
     guard minLength < maxLength, count > minLength else { return }
-    // Most videos of a long list have no moment that could enter it.
+    // In a long list, most videos have no moment that could enter.
     guard factor * Self.most(start, count) * Self.most(end, count) >= list.threshold else { return }
     findReachableEnds(end, count: count, minLength: minLength)
     for i in 0..<(count - minLength) {
@@ -53,7 +53,7 @@ struct MomentList<Score: MomentScore> {
     }
   }
 
-  /// The moments kept, the best first.
+  /// Returns the kept moments, the best first.
   func moments() -> [MomentScorer.Moment] {
     var seen: Set<Place> = []
     return list.sorted().filter { !hasWindows || seen.insert($0.payload).inserted }.map {
@@ -62,15 +62,16 @@ struct MomentList<Score: MomentScore> {
     }
   }
 
-  /// The largest of the first `count` elements.
+  /// Returns the largest of the first `count` elements.
   private static func most(_ values: UnsafeBufferPointer<Score>, _ count: Int) -> Score {
     var most = Score.lowest
     for i in 0..<count where values[i] > most { most = values[i] }
     return most
   }
 
-  /// For every start frame, the largest end probability that `minLength` and `maxLength` let it
-  /// reach, in one pass: `window` holds the frames ahead whose probability nothing later exceeds.
+  /// Finds the largest end probability within reach of each start frame, in one pass.
+  ///
+  /// `window` holds the frames ahead whose probability no later one exceeds.
   private mutating func findReachableEnds(
     _ end: UnsafeBufferPointer<Score>, count: Int, minLength: Int
   ) {

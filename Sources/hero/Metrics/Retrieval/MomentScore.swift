@@ -1,15 +1,15 @@
 import Foundation
 
-/// A product of probabilities and a video's weight, by which moments are ranked.
+/// A score that ranks moments: a product of probabilities and a video's weight.
 protocol MomentScore: Comparable {
-  /// Below every score.
+  /// A value below every score.
   static var lowest: Self { get }
-  /// Above every score.
+  /// A value above every score.
   static var highest: Self { get }
-  /// The score of what is no answer.
+  /// The score of a moment that is no answer.
   static var nothing: Self { get }
   static func * (a: Self, b: Self) -> Self
-  /// What predictions say of it.
+  /// The score as predictions state it.
   var written: Float { get }
 }
 
@@ -20,7 +20,7 @@ extension Float: MomentScore {
   var written: Float { self }
 }
 
-/// A product by its natural logarithm, which neither overflows nor vanishes.
+/// The natural logarithm of a product, which neither overflows nor underflows.
 struct LogarithmicScore: MomentScore {
   let logarithm: Double
 
@@ -31,20 +31,19 @@ struct LogarithmicScore: MomentScore {
   static func < (a: Self, b: Self) -> Bool { a.logarithm < b.logarithm }
   static func * (a: Self, b: Self) -> Self { Self(logarithm: a.logarithm + b.logarithm) }
 
-  /// Not 0, which would say that there is no answer.
+  /// The score; never 0, which would mean no answer.
   var written: Float { VideoWeight.written(logarithm: logarithm) }
 }
 
-/// What a video's score s weighs its moments by, exp(α · s) (`q2c_alpha`).
+/// The weight exp(α · s) of a video's moments, for the video's score s (`q2c_alpha`).
 ///
-/// Up to α = 80 the weight is a number of 32 bits for every cosine. Beyond, it overflows or
-/// vanishes, so logarithms rank moments. Scores are then natural logarithms: α · s + ln p(start) +
-/// ln p(end).
+/// Up to α = 80, float32 holds the weight for every cosine. Beyond, it overflows or underflows, so
+/// logarithms rank moments. Scores are then natural logarithms: α · s + ln p(start) + ln p(end).
 public struct VideoWeight: Sendable, Equatable {
-  /// The largest α whose weights 32 bits hold: exp(±80) lies within 1e-35 … 1e35.
+  /// The largest α whose weights float32 holds: exp(±80) lies within 1e-35 … 1e35.
   public static let largestExponent: Float = 80
 
-  /// α
+  /// The factor α.
   public let factor: Float
 
   /// - Parameter factor: α; 20 in the reference.
@@ -53,12 +52,12 @@ public struct VideoWeight: Sendable, Equatable {
   /// Whether scores are logarithms.
   public var isLogarithmic: Bool { abs(factor) > Self.largestExponent }
 
-  /// What multiplies the scores of a video's moments, or the logarithm of that.
+  /// Returns the factor of the scores of a video's moments, or the logarithm of the factor.
   func multiplier(_ score: Float) -> Double {
     isLogarithmic ? Double(factor) * Double(score) : Double(exp(factor * score))
   }
 
-  /// The score of a video as a whole.
+  /// Returns the score of a video as a whole.
   public func written(_ score: Float) -> Float {
     isLogarithmic ? Self.written(logarithm: multiplier(score)) : exp(factor * score)
   }

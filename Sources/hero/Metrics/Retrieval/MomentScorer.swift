@@ -1,29 +1,29 @@
 import Foundation
 
-/// Collects the best moments of one query over any number of videos.
+/// A collector of the best moments of one query over any number of videos.
 ///
 /// The score of frames i … j of a video is `factor · start[i] · end[j]`, for `minLength ≤ j − i <
 /// maxLength` only (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole
-/// length × length table of every video. This skips rows that cannot reach the kept list, a heap of
-/// `capacity` (`max_before_nms`) moments.
+/// length × length table of each video. This scorer keeps a heap of `capacity` (`max_before_nms`)
+/// moments, and skips rows that cannot reach it.
 ///
-/// Moments that score 0 are no answers and are left out. A moment of two windows of a video counts
-/// once, with its better score. Equal scores rank by the place of the video among those added, then
-/// by start, then by end. If the factor is a logarithmic `VideoWeight`, so are the scores.
+/// A moment with score 0 is no answer and is skipped. A moment in two windows of a video counts
+/// once, with its better score. Equal scores rank by the order in which videos were added, then by
+/// start, then by end. If the factor is a logarithmic `VideoWeight`, scores are logarithms too.
 public struct MomentScorer {
-  /// A moment in frames of the whole video that was passed to `add`.
+  /// A moment in frames of the whole video.
   public struct Moment: Sendable, Equatable {
     /// The video's number, as passed to `add`.
     public var video: Int
     /// The first frame.
     public var start: Int
-    /// The last frame, itself part of the moment.
+    /// The last frame, which is part of the moment.
     public var end: Int
     /// factor · start[i] · end[j], or its logarithm.
     public var score: Float
   }
 
-  /// No clip has this many frames; keeps sums of lengths from overflowing.
+  /// The most frames of a clip, so that sums of lengths do not overflow.
   private static let longest = 1 << 30
 
   private let weight: VideoWeight?
@@ -33,8 +33,8 @@ public struct MomentScorer {
   /// - Parameters:
   ///   - minLength: the smallest `j − i` (`min_pred_l`).
   ///   - maxLength: one more than the largest `j − i` (`max_pred_l`).
-  ///   - capacity: how many moments to keep (`max_before_nms`).
-  ///   - weight: makes factors of videos' scores; nil where `add` gets the factors themselves.
+  ///   - capacity: the number of moments to keep (`max_before_nms`).
+  ///   - weight: turns videos' scores into factors; nil if `add` receives the factors themselves.
   ///   - findsShortVideos: whether a video shorter than the shortest moment is a moment as a whole.
   ///     The reference finds none there.
   public init(
@@ -51,8 +51,8 @@ public struct MomentScorer {
   ///
   /// - Parameters:
   ///   - video: the number under which the video's moments are reported.
-  ///   - firstFrame: of the video, where these frames are a window of it.
-  ///   - factor: multiplies every score, 1 where the video is given; with a `weight`, the video's
+  ///   - firstFrame: the first of these frames in the video, if they are a window of it.
+  ///   - factor: multiplies every score, 1 if the video is given; with a `weight`, the video's
   ///     score.
   ///   - start: the probability that the moment starts at each frame [n].
   ///   - end: the probability that it ends there [n]. Frames that only one of the two has are
@@ -67,7 +67,7 @@ public struct MomentScorer {
     }
   }
 
-  /// The same for probabilities that lie in a larger array.
+  /// Adds the moments of one video, with probabilities that are part of a larger array.
   public mutating func add(
     video: Int, firstFrame: Int = 0, factor: Float = 1, start: UnsafeBufferPointer<Float>,
     end: UnsafeBufferPointer<Float>
@@ -89,13 +89,14 @@ public struct MomentScorer {
     }
   }
 
-  /// The moments kept, the best first.
+  /// Returns the kept moments, the best first.
   public func moments() -> [Moment] {
     weight?.isLogarithmic == true ? logarithms.moments() : products.moments()
   }
 
-  /// The moments kept, the best first, in seconds: from the start of the first frame to the end of
-  /// the last.
+  /// Returns the kept moments in seconds, the best first.
+  ///
+  /// They last from the start of the first frame to the end of the last.
   ///
   /// - Parameter frameInterval: seconds per frame.
   public func predictions(frameInterval: Float) -> [MomentPrediction] {

@@ -1,23 +1,24 @@
-/// Drops moments that overlap a better one, as the reference does after retrieval
+/// A filter that drops moments which overlap a better one, as in the reference
 /// (`utils/temporal_nms.py`).
 public struct NonMaximumSuppression: Sendable {
-  /// A moment whose IoU with a better one exceeds this is dropped (`nms_thd`).
+  /// The IoU with a better moment above which a moment is dropped (`nms_thd`).
   public var threshold: Float
-  /// How many candidates enter, the best first (`max_after_nms` cuts the list before, and again
-  /// after).
+  /// The number of best candidates that enter (`max_after_nms`, by which the reference cuts the
+  /// list before and after).
   public var limit: Int
-  /// How many moments of one video are kept at most.
+  /// The most moments of one video that are kept.
   public static let limitPerVideo = 100
 
   /// - Parameters:
-  ///   - threshold: IoU.
-  ///   - limit: candidates that enter, the best first.
+  ///   - threshold: the IoU.
+  ///   - limit: the number of best candidates that enter.
   public init(threshold: Float, limit: Int = 100) {
     self.threshold = threshold
     self.limit = limit
   }
 
-  /// What remains of a ranked list of moments, within each video, the best first.
+  /// Returns the moments of a ranked list that no better one of the same video suppresses, the best
+  /// first.
   ///
   /// - Parameter ranked: moments, the best first. Equal scores keep their order.
   public func callAsFunction(_ ranked: [MomentPrediction]) -> [MomentPrediction] {
@@ -33,7 +34,7 @@ public struct NonMaximumSuppression: Sendable {
     return order.map { ranked[$0] }
   }
 
-  /// The ranks, of one video's, that no better one suppresses.
+  /// Returns those of one video's ranks that no better one suppresses.
   private func survivors(of ranks: [Int], in ranked: [MomentPrediction]) -> [Int] {
     let order = ranks.sorted { a, b in
       ranked[a].score != ranked[b].score ? ranked[a].score > ranked[b].score : a < b

@@ -1,4 +1,4 @@
-/// What is searched for, by the reference's names.
+/// The target of a search, under the reference's name.
 public enum Ranking: String, Sendable, CaseIterable {
   /// Video corpus moment retrieval: the video and the moment in it.
   case videoCorpusMoment = "VCMR"
@@ -7,6 +7,6 @@ public enum Ranking: String, Sendable, CaseIterable {
   /// Video retrieval: the video.
   case video = "VR"
 
-  /// Whether an answer is a moment, and not a video as a whole.
+  /// Whether an answer is a moment rather than a whole video.
   public var findsMoments: Bool { self != .video }
 }

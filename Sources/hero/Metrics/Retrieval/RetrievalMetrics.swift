@@ -1,10 +1,10 @@
 import Formats
 
-/// Recall of moments and videos, as TVR's own evaluation counts it (`utils/tvr_standalone_eval.py`
-/// of the reference).
+/// The recall of moments and videos, as in TVR's own evaluation.
 ///
 /// A query is answered at rank k and IoU t if one of its first k predictions is in the right video
-/// and overlaps the true moment by at least t. Percentages of queries, rounded to two places.
+/// and overlaps the true moment by at least t. Values are percentages of queries, rounded to two
+/// decimals. Source: `utils/tvr_standalone_eval.py` of the reference.
 public struct RetrievalMetrics: Sendable {
   /// The k of R@k.
   public static let recallDepths = [1, 5, 10, 100]
@@ -12,7 +12,7 @@ public struct RetrievalMetrics: Sendable {
   public static let overlaps: [Float] = [0.5, 0.7]
   /// The query types by which recall is reported, in order.
   public static let queryTypes = ["v", "t", "vt"]
-  /// No prediction past this rank counts.
+  /// The last rank at which a prediction counts.
   static let deepest = 100
 
   /// The recalls, those of all queries first.
@@ -22,9 +22,9 @@ public struct RetrievalMetrics: Sendable {
   ///
   /// - Parameters:
   ///   - results: predictions per ranking, the best first.
-  ///   - truth: one per query. Figures of moments count those with a span; where none has one,
+  ///   - truth: one per query. Recalls of moments count the queries with a span; if none has one,
   ///     moments are not measured.
-  ///   - byQueryType: whether to add the recall within each query type, for those types that occur.
+  ///   - byQueryType: whether to add the recall within each query type that occurs.
   /// - Throws: `DataError` if predictions answer a query without ground truth, or a true video has
   ///   no number.
   public init(results: RetrievalResults, truth: [RetrievalTruth], byQueryType: Bool) throws {
@@ -45,7 +45,7 @@ public struct RetrievalMetrics: Sendable {
     recalls += byType
   }
 
-  /// For each query and criterion, the first rank, from 0, that meets it; `deepest` if none does.
+  /// The first rank, from 0, that meets each criterion; `deepest` if none does.
   private typealias FirstHits = [Int]
 
   private static func criteria(_ ranking: Ranking) -> [Float?] {

@@ -9,10 +9,10 @@ enum AveragePrecision {
     return union > 0 ? shared / union : 0
   }
 
-  /// The interpolated average precision of windows, for every least overlap in `thresholds`.
+  /// Returns the interpolated average precision of windows at each IoU in `thresholds`.
   ///
-  /// Windows are taken by falling score. Each answers the true window that it overlaps most and
-  /// that none before it answered (`compute_average_precision_detection`).
+  /// It takes windows by falling score. Each answers the true window that it overlaps most, of
+  /// those that none before it answered (`compute_average_precision_detection`).
   static func ofWindows(
     _ predictions: [WindowPredictions.Window], _ truth: [TimeSpan], thresholds: [Double]
   ) -> [Double] {
@@ -24,7 +24,7 @@ enum AveragePrecision {
     var answered = thresholds.map { _ in Set<Int>() }
     for (_, prediction) in ranked {
       let overlaps = truth.map { overlap(prediction.span, $0) }
-      // Equal overlaps come from the back, as in a reversed ascending sort.
+      // Equal overlaps come in reverse order, as in a reversed ascending sort.
       let order = truth.indices.sorted { (overlaps[$1], $1) < (overlaps[$0], $0) }
       for (number, threshold) in thresholds.enumerated() {
         let match = order.first { overlaps[$0] >= threshold && !answered[number].contains($0) }
@@ -35,8 +35,9 @@ enum AveragePrecision {
     return hits.map { interpolated($0, of: truth.count) }
   }
 
-  /// Σ Δrecall · (largest precision from there on), where `hits` tells which answers, the best
-  /// first, are right.
+  /// Returns Σ Δrecall · (largest precision from there on).
+  ///
+  /// - Parameter hits: whether each answer is right, the best first.
   private static func interpolated(_ hits: [Bool], of truths: Int) -> Double {
     var right = 0
     var precisions: [Double] = []
@@ -53,18 +54,17 @@ enum AveragePrecision {
     return sum
   }
 
-  /// The interpolated average precision of scores for clips (`get_ap` on scikit-learn's precision
-  /// and recall).
+  /// Returns the interpolated average precision of scores for clips.
   ///
-  /// Clips of one score come in together. Scores for clips beyond the video are cut, those that
-  /// lack are 0.
+  /// It is `get_ap` on scikit-learn's precision and recall. Clips of equal score count together.
+  /// Scores for clips beyond the video are dropped, missing ones are 0.
   static func ofClips(_ scores: [Double], relevant: [Bool]) -> Double {
     let total = relevant.count { $0 }
     guard total > 0 else { return 0 }
     guard total < relevant.count else { return 1 }
     let scores = relevant.indices.map { $0 < scores.count ? scores[$0] : 0 }
     let order = relevant.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
-    // After each group of equal scores: clips so far, right ones among them.
+    // The number of clips, and of right ones, up to each group of equal scores.
     var groups: [(seen: Int, right: Int)] = []
     for (place, clip) in order.enumerated() {
       let before = groups.last ?? (0, 0)

@@ -1,22 +1,22 @@
 import Formats
 
-/// Moments within given videos, measured as QVHighlights, Charades-STA, ActivityNet Captions and
-/// TACoS are.
+/// Metrics of moments within given videos, for QVHighlights, Charades-STA, ActivityNet Captions and
+/// TACoS.
 ///
-/// The names and values of QVHighlights' figures are those of moment_detr's `standalone_eval`:
+/// The names and values for QVHighlights are those of moment_detr's `standalone_eval`:
 ///
 /// | figure | what |
 /// | --- | --- |
 /// | `MR-full-mAP@0.5`, `MR-full-mAP` | mean average precision at an IoU, and over 0.5 … 0.95 |
-/// | `MR-full-R1@0.5` | queries whose first window overlaps a true one by that much |
-/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows to 10 s, to 30 s, longer |
-/// | `HL-min-VeryGood-mAP`, `-Hit1` | of the clips that annotators rated at least so |
-/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries answered among the first 1 or 5; mean IoU of the first |
+/// | `MR-full-R1@0.5` | queries whose first window overlaps a true one by that IoU |
+/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows up to 10 s, 30 s, 150 s |
+/// | `HL-min-VeryGood-mAP`, `-Hit1` | for the clips that annotators rated at least so |
+/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries answered by the first 1 or 5; mean IoU of the first |
 ///
-/// All are percentages of two decimals.
+/// All are percentages with two decimals.
 public struct WindowMetrics: Sendable {
   static let thresholds = (0..<10).map { Double(50 + 5 * $0) / 100 }
-  /// Windows of a query that mean average precision counts.
+  /// The number of windows of a query that count for mean average precision.
   private static let ranked = 10
   private static let lengths: [(name: String, range: (Double, Double)?)] = [
     ("full", nil), ("short", (0, 10)), ("middle", (10, 30)), ("long", (30, 150)),
@@ -25,17 +25,18 @@ public struct WindowMetrics: Sendable {
 
   /// The figures, the most quoted first.
   public private(set) var figures: [(name: String, value: Double)] = []
-  /// Queries of the truth that have no prediction. They count as not answered.
+  /// The number of queries without a prediction, or without windows if others have some. They count
+  /// as not answered.
   public private(set) var unanswered = 0
-  /// Queries whose windows do not come by falling score. Recall takes them in the file's order.
+  /// The number of queries whose windows are not sorted by falling score. Recall takes them in the
+  /// file's order.
   public private(set) var unordered = 0
-  /// Windows that end before they begin. They overlap nothing.
+  /// The number of windows that end before they begin. They overlap nothing.
   public private(set) var reversed = 0
 
   private typealias Answered = (truth: WindowTruth, answer: WindowPredictions?)
 
-  /// - Throws: `DataError` for a prediction whose query has no truth, and for a second one of the
-  ///   same query.
+  /// - Throws: `DataError` if a prediction's query has no truth, or a query has two predictions.
   public init(_ predictions: [WindowPredictions], truth: [WindowTruth]) throws {
     var answers: [QueryID: WindowPredictions] = [:]
     let known = Set(truth.map(\.id))
@@ -102,10 +103,10 @@ public struct WindowMetrics: Sendable {
     for (name, values) in first + others { add(name, values) }
   }
 
-  /// Windows of a query that recall counts.
+  /// The number of windows of a query that count for recall.
   private static let deepest = 5
 
-  /// Of each of the answer's first windows, its largest overlap with a true one.
+  /// Returns the largest overlap with a true window for each of the answer's first windows.
   private static func overlaps(_ pair: Answered) -> [Double] {
     (pair.answer?.windows ?? []).prefix(deepest).map { window in
       pair.truth.windows.map { AveragePrecision.overlap(window.span, $0) }.max() ?? 0

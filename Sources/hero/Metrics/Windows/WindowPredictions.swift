@@ -1,15 +1,15 @@
 import Formats
 
-/// What a model answers to one query, in QVHighlights' submission form:
+/// A model's answer to one query, in QVHighlights' submission format:
 ///
 ///     {"qid": 2579, "query": "…", "vid": "…", "pred_relevant_windows": [[0, 70, 0.9986]],
 ///      "pred_saliency_scores": [-0.24]}
 public struct WindowPredictions: Sendable, Equatable {
   /// One answer of ``windows``.
   public struct Window: Sendable, Equatable {
-    /// Seconds from the video's start.
+    /// The start and end, in seconds from the video's start.
     public var span: TimeSpan
-    /// Higher is better; minus the place where the file has no score.
+    /// The score; higher is better. A window without a score in the file gets minus its rank.
     public var score: Double
 
     /// - Parameter score: higher is better.
@@ -21,13 +21,13 @@ public struct WindowPredictions: Sendable, Equatable {
 
   /// `qid`
   public var id: QueryID
-  /// The query and its video, where they are known.
+  /// The text of the query, if known.
   public var query: String?
-  /// `vid`
+  /// `vid`, the name of the video, if known.
   public var video: String?
-  /// The best first, as the file has them.
+  /// The windows in the file's order, the best first.
   public var windows: [Window]
-  /// A score for each clip of 2 s; nil where the model gives none.
+  /// A score for each clip of 2 s; nil if the model gives none.
   public var saliency: [Double]?
 
   /// - Parameters:
@@ -40,7 +40,7 @@ public struct WindowPredictions: Sendable, Equatable {
     (self.windows, self.saliency) = (windows, saliency)
   }
 
-  /// Reads one row. Windows without a score rank by their place.
+  /// Reads one row. A window without a score gets minus its rank as score.
   ///
   /// - Throws: `DataError` for a row without `qid`, and for windows or scores of another form.
   public init(json row: JSON) throws {
@@ -66,7 +66,7 @@ public struct WindowPredictions: Sendable, Equatable {
     saliency = numbers
   }
 
-  /// The row.
+  /// The row in the submission format.
   public var json: JSON {
     var row: JSONObject = ["qid": id.json]
     row["query"] = query.map { .string($0) }
@@ -77,7 +77,7 @@ public struct WindowPredictions: Sendable, Equatable {
     return .object(row)
   }
 
-  /// Writes a file of rows, one a line.
+  /// Writes a file with one row a line.
   public static func write(_ rows: [WindowPredictions], to path: String) throws {
     let file = try AtomicFile(path: path)
     for row in rows { try file.write(row.json.encoded() + "\n") }

@@ -1,30 +1,30 @@
 import Formats
 
-/// A query about one video and the windows that answer it, as QVHighlights writes them.
+/// A query about one video and the windows that answer it, in QVHighlights' format.
 ///
 ///     {"qid": 2579, "query": "…", "vid": "…", "duration": 150, "relevant_windows": [[82, 150]],
 ///      "relevant_clip_ids": [41, 42], "saliency_scores": [[1, 1, 2], [1, 1, 3]]}
 ///
-/// moment_detr and lighthouse keep Charades-STA, ActivityNet Captions and TACoS in the same form,
-/// without saliencies.
+/// moment_detr and lighthouse store Charades-STA, ActivityNet Captions and TACoS in the same
+/// format, without saliencies.
 public struct WindowTruth: Sendable, Equatable {
   /// `qid`
   public var id: QueryID
-  /// In seconds; at least one.
+  /// The windows in seconds, at least one.
   public var windows: [TimeSpan]
-  /// nil without ratings of the clips.
+  /// The ratings of the clips, if any.
   public var saliency: ClipSaliency?
 
   /// - Parameters:
   ///   - windows: at least one.
-  ///   - saliency: nil without ratings of the clips.
+  ///   - saliency: nil if the clips are not rated.
   public init(id: QueryID, windows: [TimeSpan], saliency: ClipSaliency? = nil) {
     self.id = id
     self.windows = windows
     self.saliency = saliency
   }
 
-  /// What is to be told of queries whose rated clips lie outside of their videos; nil without any.
+  /// Returns a notice about rated clips that lie outside of their videos, nil if there are none.
   public static func outside(_ truths: [WindowTruth]) -> String? {
     let odd = truths.filter { ($0.saliency?.outside ?? 0) > 0 }
     guard let first = odd.first else { return nil }
@@ -34,9 +34,10 @@ public struct WindowTruth: Sendable, Equatable {
       + "(\"duration\", \(Int(ClipSaliency.clipLength)) s a clip); their ratings are left out"
   }
 
-  /// Reads one row, or a row of a store of queries: `desc_id` and `ts`, a moment or a list of them.
+  /// Reads one row, or a row of a store of queries: `desc_id`, and `ts` as a moment or a list of
+  /// them.
   ///
-  /// - Returns: nil where the row has no `relevant_windows`: the truth is hidden.
+  /// - Returns: nil if the row has no `relevant_windows` or `ts`: its truth is hidden.
   /// - Throws: `DataError` for a row without `qid`, and for windows or saliencies of another form.
   public init?(json row: JSON) throws {
     let id = try QueryID(in: row, "qid", "desc_id")
@@ -54,20 +55,20 @@ public struct WindowTruth: Sendable, Equatable {
   }
 }
 
-/// How well each clip of a video fits a query, by several annotators, from 0 (very bad) to 4 (very
-/// good).
+/// Several annotators' ratings of how well each clip of a video fits a query, from 0 (very bad) to
+/// 4 (very good).
 public struct ClipSaliency: Sendable, Equatable {
-  /// Seconds a clip (QVHighlights).
+  /// The length of a clip in seconds (QVHighlights).
   public static let clipLength = 2.0
-  /// More clips than a day has are a mistake.
+  /// The most clips of a video; more than a day has are a mistake.
   private static let mostClips = 43_200
 
-  /// [annotators][clips]; clips that were not rated have 0.
+  /// The ratings: [annotators][clips]; clips that were not rated have 0.
   public var scores: [[Double]]
-  /// How many rated clips lie outside of the video, and are left out.
+  /// The number of rated clips outside of the video, which are skipped.
   public private(set) var outside = 0
 
-  /// - Returns: nil where the row has no `saliency_scores`.
+  /// - Returns: nil if the row has no `saliency_scores`.
   init?(annotation row: JSON, of id: QueryID) throws {
     guard let rated = row["saliency_scores"], !rated.isNull else { return nil }
     func wrong(_ problem: String) -> DataError { DataError(problem, place: "query \(id)") }
@@ -95,6 +96,6 @@ public struct ClipSaliency: Sendable, Equatable {
     }
   }
 
-  /// Where each annotator gave at least `least`: [annotators][clips].
+  /// Returns whether each annotator rated each clip at least `least`: [annotators][clips].
   func relevant(least: Double) -> [[Bool]] { scores.map { $0.map { $0 >= least } } }
 }

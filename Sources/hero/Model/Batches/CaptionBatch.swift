@@ -2,17 +2,17 @@ import Engine
 
 /// Clips of videos and the captions that describe them.
 public struct CaptionBatch: Sendable {
-  /// Each video once, however many of its clips are described.
+  /// The videos, each once however many of its clips are described.
   public var videos: VideoBatch
-  /// Of each caption: its clip's video, and the clip's frames within that video.
+  /// Each caption's clip: its video, and its frames within that video.
   public var clips: [(video: Int, frames: Range<Int>)]
-  /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by
+  /// The token ids of each caption, with the leading `BOS`; the targets are the same shifted by
   /// one.
   public var inputs: [[Int32]]
-  /// Token ids of each caption, the closing `EOS` included.
+  /// The token ids of each caption, with the closing `EOS`.
   public var targets: [[Int32]]
 
-  /// - Precondition: as many clips as captions, and as many input as target tokens in each.
+  /// - Precondition: Each caption has a clip, and as many input as target tokens.
   public init(
     videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], inputs: [[Int32]], targets: [[Int32]]
   ) {
@@ -32,7 +32,7 @@ public struct ClipInput: Sendable {
   /// The frames of each clip.
   public let clips: Segments
 
-  /// Puts clips into a device's memory; ``rows`` are those of the encoded videos.
+  /// Copies clips into a device's memory; ``rows`` are rows of the encoded videos.
   public init(
     _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], for model: ModelConfiguration,
     on backend: any Backend
@@ -48,17 +48,17 @@ public struct ClipInput: Sendable {
 /// Clips and captions in a device's memory.
 public struct CaptionInput: Sendable {
   let clips: ClipInput
-  /// Tokens fed in, and their positions.
+  /// The input tokens, and their positions.
   let tokens: Indices
   package let places: Indices
-  /// The captions.
+  /// The tokens of each caption.
   let captions: Segments
   /// The next words, caption after caption.
   public let targets: Indices
 }
 
 extension CaptionBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
+  /// Copies the batch into a device's memory, on a loading thread.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> CaptionInput {
     let captions = Segments(lengths: inputs.map(\.count), on: backend)
     return CaptionInput(

@@ -1,17 +1,17 @@
 import Engine
 
-/// Videos with some frames moved after fusion.
+/// Videos whose frames are partly shuffled after fusion.
 public struct FrameOrderBatch: Sendable {
-  /// The videos in their right order; moving comes after fusion.
+  /// The videos in their original order; shuffling comes after fusion.
   public var videos: VideoBatch
-  /// Frame i goes to place `order[i]`, counted over all videos.
+  /// The new place of each frame, counted over all videos.
   public var order: [Int]
-  /// The places that moved frames went to, and the place within its video that each came from.
+  /// The places that shuffled frames go to, counted over all videos.
   public var places: [Int]
-  /// The place within its video that the frame at the same entry of ``places`` came from.
+  /// For each entry of ``places``, its frame's original place within its video.
   public var targets: [Int]
 
-  /// - Precondition: `order` has one entry a frame; as many places as targets.
+  /// - Precondition: `order` has one entry per frame. There are as many places as targets.
   public init(videos: VideoBatch, order: [Int], places: [Int], targets: [Int]) {
     precondition(order.count == videos.frameCount && places.count == targets.count)
     self.videos = videos
@@ -21,18 +21,18 @@ public struct FrameOrderBatch: Sendable {
   }
 }
 
-/// Videos with some frames moved after fusion, in a device's memory.
+/// Videos whose frames are partly shuffled after fusion, in a device's memory.
 public struct FrameOrderInput: Sendable {
   package let videos: VideoInput
-  /// Per place the frame that went there.
+  /// Per place: the frame that goes there.
   package let source: Indices
-  /// The places that frames went to, and the places that they came from.
+  /// The places that shuffled frames go to, and the places that they come from.
   package let places: Indices
   package let targets: Indices
 }
 
 extension FrameOrderBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
+  /// Copies the batch into a device's memory, on a loading thread.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> FrameOrderInput {
     var source = [Int32](repeating: -1, count: order.count)
     for (frame, place) in order.enumerated() { source[place] = Int32(frame) }

@@ -2,7 +2,7 @@
 public struct FrameSpan: Equatable, Sendable {
   /// The first frame, from 0; −1 where unknown.
   public var start: Int
-  /// The last frame, itself part of the moment; −1 where unknown.
+  /// The last frame, which is part of the moment; −1 where unknown.
   public var end: Int
 
   /// - Parameters:

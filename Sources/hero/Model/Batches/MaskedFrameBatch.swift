@@ -2,9 +2,9 @@ import Engine
 
 /// Videos with some frames hidden.
 public struct MaskedFrameBatch: Sendable {
-  /// The hidden frames are zero, and are the `maskedFrames`.
+  /// The videos, in which the hidden frames (`maskedFrames`) are zero.
   public var videos: VideoBatch
-  /// What each hidden frame was.
+  /// The original feature of each hidden frame.
   public var targets: [ArraySlice<Float>]
 
   /// - Precondition: `targets` has `featureWidth` numbers for each masked frame.
@@ -15,7 +15,7 @@ public struct MaskedFrameBatch: Sendable {
     self.targets = targets
   }
 
-  /// Hides some frames of videos, ascending, counted over all of them.
+  /// Hides frames of videos, given in ascending order and counted over all videos.
   public init(hiding frames: [Int], of videos: VideoBatch) {
     let width = videos.featureWidth
     let zeros = [Float](repeating: 0, count: width)[...]
@@ -46,21 +46,21 @@ public struct MaskedFrameBatch: Sendable {
 /// Videos with some frames hidden, in a device's memory.
 public struct MaskedFrameInput: @unchecked Sendable {
   package let videos: VideoInput
-  /// The hidden frames, and all others.
+  /// The hidden frames, and all other frames.
   package let hidden: Indices
   package let others: Indices
-  /// What the hidden frames were: [hidden, featureWidth]. It never changes, so threads may share
+  /// The hidden frames' features, [hidden, featureWidth]; it never changes, so threads may share
   /// it.
   package let targets: Tensor
-  /// Where the rows of targets above predictions of others come from, −1 for neither.
+  /// The sources of the rows that stack targets above predictions of others; −1 for the other part.
   package let fromTargets: Indices
   package let fromOthers: Indices
-  /// Each hidden frame's own row among the targets.
+  /// Each hidden frame's row among the targets.
   package let own: Indices
 }
 
 extension MaskedFrameBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
+  /// Copies the batch into a device's memory, on a loading thread.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> MaskedFrameInput {
     let hidden = videos.maskedFrames.sorted()
     let isHidden = Set(hidden)

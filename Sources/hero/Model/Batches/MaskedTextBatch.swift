@@ -2,18 +2,18 @@ import Engine
 
 /// Sentences with some words hidden, each with its own frames (Docs/Computation.md §3 "MLM").
 public struct MaskedTextBatch: Sendable {
-  /// Feature rows of all sentences end to end, in runs of whole rows that lie where they were read.
+  /// The feature rows of all sentences, in slices of whole rows that stay where they were read.
   public var features: [ArraySlice<Float>]
-  /// Numbers per row of ``features``.
+  /// The number of elements of a row of ``features``.
   public var featureWidth: Int
-  /// Frames (rows of `features`) and ids, some of them masked.
+  /// The sentences' frames (rows of `features`) and ids, some of them masked.
   public var sequences: [SubtitleSequence]
-  /// The masked tokens, counted over all tokens of all sequences, and the words that stood there.
+  /// The masked tokens, counted over all tokens of all sequences.
   public var masked: [Int]
-  /// The words that stood at ``masked``.
+  /// The original words at ``masked``.
   public var targets: [Int32]
 
-  /// - Precondition: as many masked places as targets.
+  /// - Precondition: There are as many masked places as targets.
   public init(
     features: [ArraySlice<Float>], featureWidth: Int, sequences: [SubtitleSequence], masked: [Int],
     targets: [Int32]
@@ -27,20 +27,20 @@ public struct MaskedTextBatch: Sendable {
   }
 }
 
-/// The same in a device's memory.
+/// A ``MaskedTextBatch`` in a device's memory.
 public struct MaskedTextInput: @unchecked Sendable {
-  /// [rows, featureWidth]. It never changes, so threads may share it.
+  /// The feature rows, [rows, featureWidth]; it never changes, so threads may share it.
   let features: Tensor
   let plan: CrossModalPlan
   let frameRows: Indices
-  /// The rows of the masked words: the last layer computes only them.
+  /// The rows of the masked words; the last layer computes only them.
   package let masked: RowSelection
-  /// The words that were masked, in the order of the masked rows.
+  /// The original words, in the order of the masked rows.
   public let targets: Indices
 }
 
 extension MaskedTextBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
+  /// Copies the batch into a device's memory, on a loading thread.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> MaskedTextInput {
     let plan = CrossModalPlan(sequences, textPositions: model.cross.positions, on: backend)
     var counts = [Int](repeating: 0, count: sequences.count)

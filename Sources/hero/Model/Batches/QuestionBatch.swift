@@ -1,26 +1,27 @@
 import Engine
 
-/// Questions about videos: every (video, text) pair is one pass, the text being a question with one
-/// of its answers (TVQA, How2QA) or a statement (VIOLIN).
+/// Questions about videos, with one pass for each pair of video and text.
+///
+/// A text is a question with one of its answers (TVQA, How2QA), or a statement (VIOLIN).
 public struct QuestionBatch: Sendable {
-  /// One video a pair; the text is appended to each of its sentences already. The passes over one
-  /// video share feature rows.
+  /// The videos, one per pair, with the text already appended to each of their sentences.
+  ///
+  /// The passes over one video share feature rows.
   public var videos: VideoBatch
-  /// `[SEP] question [SEP] answer`, or `[SEP] statement`, of each pair.
+  /// The text of each pair: `[SEP] question [SEP] answer`, or `[SEP] statement`.
   public var texts: [[Int32]]
-  /// Pairs of each question, in order: its answers; 1 each for statements.
+  /// The number of pairs of each question, in order: its answers, or 1 for a statement.
   public var pairsPerQuestion: [Int]
   /// The right answer of each question, or a statement's truth (0, 1); −1 where unknown.
   public var targets: [Int]
-  /// First and last frame of the moment each question is about; −1 where unknown. Empty for
-  /// statements.
+  /// The first and last frame of each question's moment; −1 where unknown. Empty for statements.
   public var spans: [FrameSpan]
 
   /// - Parameters:
-  ///   - videos: one entry for each pair of video and text, which may share rows.
-  ///   - pairsPerQuestion: answers of each question; 1 for a statement.
-  ///   - targets: one a question; −1 where unknown.
-  ///   - spans: one a question, or none at all.
+  ///   - videos: one entry for each pair of video and text; entries may share rows.
+  ///   - pairsPerQuestion: the number of answers of each question; 1 for a statement.
+  ///   - targets: one per question; −1 where unknown.
+  ///   - spans: one per question, or none at all.
   public init(
     videos: VideoBatch, texts: [[Int32]], pairsPerQuestion: [Int], targets: [Int],
     spans: [FrameSpan] = []
@@ -35,38 +36,38 @@ public struct QuestionBatch: Sendable {
   }
 }
 
-/// The same in a device's memory, with the plan of what goes where.
+/// A ``QuestionBatch`` in a device's memory, with the sources and destinations of its rows.
 public struct QuestionInput: Sendable {
   package let videos: VideoInput
   let texts: TextInput
-  /// Per row of videos and text together: its row of a video or −1, its token or −1. A video's rows
-  /// are its frames, and in a sequence model its sentences behind them.
+  /// Per row of videos and text together: its row of a video or −1, and its token or −1.
+  ///
+  /// A video's rows are its frames; in a sequence model, its sentences follow.
   let fromFrames: Indices
   let fromText: Indices
-  /// The passes, videos and text together, and the rows of them that are videos'.
+  /// The passes, of videos and text together, and their rows that belong to videos.
   let passes: Segments
   let frames: RowSelection
   /// The answers of each question.
   public let answers: Segments
-  /// Per row of each question's video the rows of its answers, since the pool is over answers;
-  /// which rows make a group; and the rows of each question.
+  /// Per row of each question's video: the rows of its answers, as the pool is over answers; the
+  /// groups of these rows.
   let regrouped: Indices
   let groups: Segments
-  /// The frames of each question, over which its moment's logits run.
+  /// The frames of each question, which its moment's logits cover.
   public let questionFrames: Segments
-  /// The right answers, or statements' truths; first frames, then last frames of the moments. −1
-  /// where unknown.
+  /// The right answers, or the truths of statements; −1 where unknown.
   public let targets: Indices
-  /// First frames of all moments, then last frames; −1 where unknown.
+  /// The first frames of all moments, then the last frames; −1 where unknown.
   public let spanTargets: Indices
-  /// How many answers and moments are known.
+  /// The number of known answers.
   public let knownTargets: Int
-  /// How many moments are known.
+  /// The number of known moments.
   public let knownSpans: Int
 }
 
 extension QuestionBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
+  /// Copies the batch into a device's memory, on a loading thread.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> QuestionInput {
     let input = videos.prepared(for: model, on: backend)
     let text = TextInput(texts, for: model, on: backend)

@@ -1,19 +1,19 @@
 import Engine
 
-/// Queries with the videos and spans they should find.
+/// Queries with the videos and spans to find.
 public struct RetrievalBatch: Sendable {
-  /// Each video once.
+  /// The videos, each once.
   public var videos: VideoBatch
-  /// Token ids, a leading special token only where the task has one.
+  /// The token ids of each query, with a leading special token only if the task has one.
   public var queries: [[Int32]]
   /// The batch's videos in the order of ranking: query m belongs to slot m / queriesPerSlot.
   public var slots: [Int]
-  /// Queries of each slot; 1 in the reference.
+  /// The number of queries of each slot; 1 in the reference.
   public var queriesPerSlot: Int
-  /// First and last frame of each query's moment; −1 where unknown.
+  /// The first and last frame of each query's moment; −1 where unknown.
   public var targets: [FrameSpan]
 
-  /// - Precondition: `queriesPerSlot` queries for each slot, and a target for each query.
+  /// - Precondition: Each slot has `queriesPerSlot` queries, and each query a target.
   public init(
     videos: VideoBatch, queries: [[Int32]], slots: [Int], queriesPerSlot: Int = 1,
     targets: [FrameSpan]
@@ -26,7 +26,7 @@ public struct RetrievalBatch: Sendable {
     self.targets = targets
   }
 
-  /// Puts the batch into a device's memory. Loading threads do it.
+  /// Copies the batch into a device's memory, on a loading thread.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> RetrievalInput {
     let videos = videos.prepared(for: model, with: queries, on: backend)
     let words = Segments(lengths: queries.map(\.count), on: backend)
@@ -40,9 +40,9 @@ public struct RetrievalBatch: Sendable {
   }
 }
 
-/// The same in a device's memory.
+/// A ``RetrievalBatch`` in a device's memory.
 public struct RetrievalInput: Sendable {
-  /// Places to find within each query's own video, and how many are known.
+  /// The frames to find within each query's own video, and the number of known ones.
   package struct Targets: Sendable {
     package let places: Indices
     package let known: Int
@@ -53,15 +53,15 @@ public struct RetrievalInput: Sendable {
     }
   }
 
-  /// The videos, and the words of the queries, which pass the cross-modal transformer with them.
+  /// The videos, with which the queries' words pass the cross-modal transformer.
   package let videos: VideoInput
   /// The words of each query.
   package let queries: Segments
-  /// 0, 1, 2 … within every query.
+  /// The position of each word in its query, from 0.
   let wordPlaces: Indices
   package let slots: Indices
   package let queriesPerSlot: Int
-  /// Rows of the batch's frames that each query's own video has, and where its scores for them go.
+  /// The rows of frames of each query's own video, and the places of its scores for them.
   package let pairs: RowRanges
   package let places: Segments
   package let starts: Targets

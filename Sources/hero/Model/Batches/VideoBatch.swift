@@ -1,52 +1,54 @@
 import Engine
 
-/// One sentence of subtitles with its frames: a sequence of the cross-modal transformer.
+/// One sentence of subtitles with its frames, as a sequence of the cross-modal transformer.
 public struct SubtitleSequence: Equatable, Sendable {
-  /// Frames of the sentence, counted over all videos of the batch.
+  /// The frames of the sentence, counted over all videos of the batch.
   public var frames: [Int]
-  /// Token ids, the leading special token included.
+  /// The token ids, with the leading special token.
   public var tokens: [Int32]
 
   /// - Parameters:
   ///   - frames: rows of the batch's features.
-  ///   - tokens: with the leading special token.
+  ///   - tokens: the token ids, with the leading special token.
   public init(frames: [Int], tokens: [Int32]) {
     self.frames = frames
     self.tokens = tokens
   }
 }
 
-/// Several videos, packed: rows of all videos end to end, no padding anywhere.
+/// Several videos, packed: the rows of all videos one after the other, without padding.
 ///
-/// Made on a loading thread; holds no tensors. `prepared` puts it into a device's memory.
+/// Loading threads make it. It holds no tensors; `prepared` copies it into a device's memory.
 public struct VideoBatch: Sendable {
-  /// [rows, featureWidth], the videos end to end, in runs of whole rows that lie where they were
+  /// The videos' rows, [rows, featureWidth], in slices of whole rows that stay where they were
   /// read.
   public let features: [ArraySlice<Float>]
-  /// Numbers per row.
+  /// The number of elements of a row.
   public let featureWidth: Int
-  /// Frames of each video.
+  /// The number of frames of each video.
   public let lengths: [Int]
-  /// The sentences of all videos end to end.
+  /// The sentences of all videos, one video after the other.
   public let sequences: [SubtitleSequence]
-  /// Sentences of each video.
+  /// The number of sentences of each video.
   public let sentenceCounts: [Int]
-  /// Rows of `features` that MFM hides: they are zero there and get the mask embedding.
+  /// The rows of `features` that MFM hides: they are zero and get the mask embedding.
   public let maskedFrames: [Int]
-  /// The row of `features` of every frame where videos share rows (one video with several answers);
-  /// nil where the frames are the rows.
+  /// The row of `features` of every frame, where videos share rows (a video with several answers).
+  ///
+  /// nil where frames and rows are the same.
   public let featureRows: [Int]?
-  /// Whether sentences are read without their frames: each frame gets the output of its sentence's
-  /// first token. Its own features are zero (VALUE's `sub_only`).
+  /// Whether sentences are read without their frames (VALUE's `sub_only`).
+  ///
+  /// Each frame then gets the output of its sentence's first token. Its own features are zero.
   public let readsTextAlone: Bool
 
-  /// Frames of all videos.
+  /// The number of frames of all videos.
   public var frameCount: Int { lengths.reduce(0, +) }
 
-  /// Rows of `features`.
+  /// The number of rows of `features`.
   var rows: Int { features.reduce(0) { $0 + $1.count } / featureWidth }
 
-  /// - Precondition: each frame is in at most one sequence.
+  /// - Precondition: Each frame is in at most one sequence.
   public init(
     features: [ArraySlice<Float>], featureWidth: Int, lengths: [Int], sequences: [SubtitleSequence],
     sentenceCounts: [Int], maskedFrames: [Int] = [],

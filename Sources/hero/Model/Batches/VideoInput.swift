@@ -2,56 +2,56 @@ import Engine
 
 /// Several videos in a device's memory, with the plan of their sequences.
 public struct VideoInput: @unchecked Sendable {
-  /// [rows, featureWidth]. It never changes, so threads may share it.
+  /// The feature rows, [rows, featureWidth]; it never changes, so threads may share it.
   let features: Tensor
   /// The frames of each video.
   public let segments: Segments
   let plan: CrossModalPlan
-  /// The outputs of the cross-modal transformer that are the queries' words, where queries pass it
-  /// with the videos.
+  /// The cross-modal outputs of the queries' words, where queries pass with the videos.
   let words: Indices?
   /// The feature row of every frame of a sequence.
   let frameRows: Indices
-  /// Per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
+  /// Per feature row: 1 if hidden, else −1; nil if nothing is hidden.
   let mask: Indices?
-  /// The feature row of every frame, where videos share rows.
+  /// The feature row of every frame, where videos share rows; else nil.
   let shared: Indices?
-  /// Per frame its row among `plan.outputs`, or its sentence where sentences are read without
-  /// frames; −1 for a frame of no sentence.
+  /// Per frame: its row among `plan.outputs`, or its sentence if sentences are read without frames.
+  ///
+  /// −1 for a frame without a sentence.
   package let slots: Indices
-  /// 0, 1, 2 … within every video.
+  /// The position of each frame in its video, from 0.
   package let places: Indices
-  /// Where frames and sentences go that lie beside one another.
+  /// The sources of rows that concatenate a frame and its sentence; nil for other fusions.
   let halves: Halves?
-  /// Where frames and sentences go that follow one another.
+  /// The sequences of frames and sentences; nil for other fusions.
   let sequence: FrameSentenceSequence?
 
-  /// What the temporal transformer reads of each video: its frames, or its frames and sentences.
+  /// The rows of each video for the temporal transformer: its frames, or its frames and sentences.
   package var rows: Segments { sequence?.rows ?? segments }
-  /// 0, 1, 2 … within each of those.
+  /// The position of each such row in its video, from 0.
   var rowPlaces: Indices { sequence?.places ?? places }
 
-  /// Two rows for every frame, of itself and of its sentence: which they are, −1 for the other.
+  /// The two rows of every frame, its own and its sentence's; −1 in the place of the other.
   struct Halves {
     let frames: Indices
     let sentences: Indices
   }
 }
 
-/// The frames of each video, then its sentences.
+/// The sequences of each video's frames, then its sentences.
 struct FrameSentenceSequence: Sendable {
   let rows: Segments
   let places: Indices
-  /// Per row the frame or −1, the sentence or −1.
+  /// Per row: its frame or −1, and its sentence or −1.
   let fromFrames: Indices
   let fromSentences: Indices
   /// The rows that are frames.
   let frames: RowSelection
   /// The sentences among the texts that pass the cross-modal transformer.
   let sentences: Indices
-  /// Per sentence its position, RoBERTa's first being 2.
+  /// Per sentence: its position, from RoBERTa's first, 2.
   let sentencePositions: Indices
-  /// The type row that all share, per frame and per sentence.
+  /// The shared type row, per frame and per sentence.
   let frameTypes: Indices
   let sentenceTypes: Indices
 
@@ -79,15 +79,13 @@ struct FrameSentenceSequence: Sendable {
 }
 
 extension VideoBatch {
-  /// Puts the videos and all that follows from their sequences into a device's memory. Loading
-  /// threads do it.
+  /// Copies the videos and the plan of their sequences into a device's memory, on a loading thread.
   /// - Parameter queries: texts that pass the cross-modal transformer with the videos.
   public func prepared(
     for model: ModelConfiguration, with queries: [[Int32]] = [], on backend: any Backend
   ) -> VideoInput {
     let isFused = model.fusion != .hierarchical
-    // A sentence without frames reaches no frame: nothing downstream reads it, unless sentences
-    // follow the frames.
+    // A sentence without frames affects no frame; only a sequence model reads it.
     let read = model.fusion == .sequence ? sequences : sequences.filter { !$0.frames.isEmpty }
     let plan =
       isFused

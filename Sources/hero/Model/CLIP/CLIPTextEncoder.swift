@@ -3,13 +3,13 @@ import Formats
 
 /// CLIP's text transformer (Radford et al., ICML 2021): the projected state of a text's last token.
 ///
-/// Pre-norm layers with causal attention over packed texts; none is padded. Reads OpenAI's names,
-/// which open_clip shares, and Hugging Face's; widths and depth are those of the weights. Source:
-/// OpenAI's `clip/model.py`, `encode_text`.
+/// Its layers are pre-norm with causal attention over packed texts, without padding. It reads
+/// OpenAI's names, which open_clip shares, and Hugging Face's. The weights give its widths and
+/// depth. Source: OpenAI's `clip/model.py`, `encode_text`.
 public final class CLIPTextEncoder {
   private struct Layer {
     var attentionNorm: LayerNorm
-    /// To queries, keys and values, side by side.
+    /// The projection to queries, keys and values, side by side.
     var projections: Linear
     var result: Linear
     var feedForwardNorm: LayerNorm
@@ -17,15 +17,15 @@ public final class CLIPTextEncoder {
     var down: Linear
   }
 
-  /// Elements of a row.
+  /// The number of elements of a text's vector.
   public let width: Int
-  /// Tokens that a text may have, 77.
+  /// The most tokens of a text, 77 in CLIP.
   public let context: Int
-  /// Tokens that there are, 49,408.
+  /// The number of tokens in the vocabulary, 49,408 in CLIP.
   public let vocabulary: Int
-  /// The tower's weights, on the backend that it runs on.
+  /// The tower's weights, on its backend.
   public let store: ParameterStore
-  /// Elements of a token's state.
+  /// The number of elements of a token's state.
   public let hidden: Int
   private let heads: Int
   private let activation: Activation
@@ -35,27 +35,27 @@ public final class CLIPTextEncoder {
   private let lastNorm: LayerNorm
   private let projection: Linear
 
-  /// What the arrays' shapes say.
+  /// The tower's sizes, from the shapes of the arrays.
   public struct Shape: Sendable {
     public var vocabulary, context, hidden, inner, layers, width: Int
 
     /// - Parameters:
-    ///   - vocabulary: tokens.
-    ///   - context: positions.
-    ///   - hidden: elements of a token's state.
-    ///   - inner: elements of the feed-forward layers.
-    ///   - width: elements of a text's vector.
+    ///   - vocabulary: the number of tokens.
+    ///   - context: the number of positions.
+    ///   - hidden: the number of elements of a token's state.
+    ///   - inner: the number of elements of a feed-forward layer's row.
+    ///   - width: the number of elements of a text's vector.
     public init(vocabulary: Int, context: Int, hidden: Int, inner: Int, layers: Int, width: Int) {
       (self.vocabulary, self.context, self.hidden) = (vocabulary, context, hidden)
       (self.inner, self.layers, self.width) = (inner, layers, width)
     }
 
-    /// Of ViT-B/32 and ViT-B/16.
+    /// The shape of ViT-B/32 and ViT-B/16.
     public static let base = Shape(
       vocabulary: 49_408, context: 77, hidden: 512, inner: 2048, layers: 12, width: 512)
   }
 
-  /// A tower whose weights have no values yet.
+  /// Makes a tower whose weights have no values yet.
   public init(_ shape: Shape, _ tower: CLIPFiles.Tower, backend: any Backend) {
     (width, context, vocabulary) = (shape.width, shape.context, shape.vocabulary)
     hidden = shape.hidden
@@ -79,8 +79,8 @@ public final class CLIPTextEncoder {
     projection = Linear(scope["projection"], hidden, width, bias: false)
   }
 
-  /// The text tower of a CLIP's files.
-  /// - Throws: `DataError` naming what is missing or of another shape.
+  /// Reads the text tower of a CLIP's files.
+  /// - Throws: `DataError` naming an array that is missing or of another shape.
   public convenience init(_ files: CLIPFiles, backend: any Backend) throws {
     let source = try CLIPTextWeights(WeightFile(path: files.weights))
     try self.init(source, files.text, backend: backend)
@@ -126,17 +126,17 @@ public final class CLIPTextEncoder {
     try fill(projection.weight, source.projection, isTurned: source.isProjectionTurned)
   }
 
-  /// The rows of texts, each of unit length: [texts, width].
-  /// - Parameter texts: token ids, the special ones included; each of 1 … `context`, below
-  ///   `vocabulary`.
+  /// Encodes texts into rows of unit length: [texts, width].
+  /// - Parameter texts: 1 to `context` token ids each, below `vocabulary`, with the special tokens.
   public func rows(_ texts: [[Int32]]) -> [Float] {
     let tape = Tape.inference(store.backend)
     let lasts = states(tape, texts, of: .lasts)
     return store.backend.values(of: tape.normalizeRows(projection(tape, lasts), floor: 1e-12))
   }
 
-  /// Every token's state behind the last norm, [tokens of all texts, `hidden`], and what is
-  /// projected of each text's last token, [texts, `width`], not brought to unit length.
+  /// Computes all tokens' states after the last norm, and the projections of texts' last tokens.
+  ///
+  /// [tokens of all texts, `hidden`] and [texts, `width`], not scaled to unit length.
   /// - Parameter texts: as in ``rows(_:)``.
   public func states(_ texts: [[Int32]]) -> (tokens: [Float], pooled: [Float]) {
     let backend = store.backend
@@ -150,7 +150,7 @@ public final class CLIPTextEncoder {
 
   private enum Wanted { case all, lasts }
 
-  /// States behind the last norm, of all tokens or of the last one of each text.
+  /// Computes the states after the last norm, of all tokens or of each text's last token.
   private func states(_ tape: Tape, _ texts: [[Int32]], of wanted: Wanted) -> Tensor {
     precondition(texts.allSatisfy { !$0.isEmpty && $0.count <= context })
     let backend = store.backend
@@ -165,7 +165,7 @@ public final class CLIPTextEncoder {
       let all = layer.projections(tape, states)
       var context: Tensor
       if number == layers.count - 1, wanted == .lasts {
-        // From here on only the last token's state is wanted, which sees all others.
+        // The rest needs only each text's last token, which attends to all others.
         x = tape.gather(x, lasts)
         context = tape.attention(
           queries: tape.gather(all, lasts), keysValues: all, keyColumn: hidden, valueColumn: 2 * hidden,

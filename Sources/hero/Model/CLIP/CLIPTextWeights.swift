@@ -1,18 +1,18 @@
 import Formats
 
-/// The arrays of CLIP's text tower, by OpenAI's names, open_clip's and Hugging Face's.
+/// The arrays of CLIP's text tower, under OpenAI's, open_clip's or Hugging Face's names.
 struct CLIPTextWeights {
   private let file: WeightFile
   private let isHuggingFace: Bool
-  /// open_clip's models of two towers of their own put the text's into a part.
+  /// The prefix of the text's names in open_clip's models with two custom towers; else empty.
   private let part: String
-  /// Whether the projection stands as [hidden, width].
+  /// Whether the projection is stored as [hidden, width].
   let isProjectionTurned: Bool
   let projection: String
 
   private static let cure = "Give the weights of CLIP ViT-B/32, B/16 or L/14, with both of their towers"
 
-  /// - Throws: `DataError` where there is no such tower.
+  /// - Throws: `DataError` if the file has no such tower.
   init(_ file: WeightFile) throws {
     self.file = file
     isHuggingFace = file.contains("text_model.embeddings.token_embedding.weight")
@@ -47,11 +47,11 @@ struct CLIPTextWeights {
   func up(_ number: Int) -> String { layer(number, "mlp.c_fc", "mlp.fc1") }
   func down(_ number: Int) -> String { layer(number, "mlp.c_proj", "mlp.fc2") }
 
-  /// No CLIP is larger: a damaged file is refused before memory is made for it.
+  /// Limits above every CLIP: a damaged file is refused before memory is allocated for it.
   private static let mostElements = 65_536
   private static let mostLayers = 256
 
-  /// - Throws: `DataError` where arrays are missing or do not fit together.
+  /// - Throws: `DataError` if arrays are missing or do not fit together.
   func shape() throws -> CLIPTextEncoder.Shape {
     func sizes(_ name: String) throws -> [Int] {
       guard let shape = try file.shape(name) else { throw refused("there is no such array", parameter: name) }
@@ -80,10 +80,10 @@ struct CLIPTextWeights {
     return shape
   }
 
-  /// An array's elements.
+  /// Reads an array's elements.
   /// - Parameters:
-  ///   - shape: as it is wanted.
-  ///   - isTurned: whether it stands there with rows as columns.
+  ///   - shape: the shape to return.
+  ///   - isTurned: whether the file stores the array transposed.
   func values(_ name: String, shape: [Int], isTurned: Bool = false) throws -> [Float] {
     guard let array = try file.array(name) else {
       throw refused("there is no such array", parameter: name)
@@ -102,7 +102,7 @@ struct CLIPTextWeights {
     }
   }
 
-  /// [3·hidden, hidden] and its bias: queries, then keys, then values.
+  /// Reads [3·hidden, hidden] and its bias: queries, then keys, then values.
   func projections(_ number: Int, hidden: Int) throws -> (weight: [Float], bias: [Float]) {
     guard isHuggingFace else {
       return (

@@ -13,14 +13,14 @@ struct AttentionBlock {
   private let attentionDropout: Float
 
   /// - Parameters:
-  ///   - projections: has `query`, `key` and `value`.
-  ///   - output: has `dense` and `LayerNorm`.
+  ///   - projections: the scope of `query`, `key` and `value`.
+  ///   - output: the scope of `dense` and `LayerNorm`.
   init(projections: ParameterScope, output: ParameterScope, _ config: TransformerConfiguration) {
     width = config.hiddenSize
     heads = config.heads
     hiddenDropout = config.hiddenDropout
     attentionDropout = config.attentionDropout
-    // The three weights lie end to end, and so do the biases: one product serves them.
+    // The three weights are contiguous, and so are the biases: one product serves them.
     let parts = ["query", "key", "value"].map { projections[$0] }
     let weights = parts.map { $0.weight(config.hiddenSize, config.hiddenSize) }
     let biases = parts.map { $0.bias(config.hiddenSize) }
@@ -32,11 +32,11 @@ struct AttentionBlock {
     norm = LayerNorm(output["LayerNorm"], width, epsilon: innerEpsilon)
   }
 
-  /// Self-attention over packed sequences.
+  /// Computes self-attention over packed sequences.
   /// - Parameters:
-  ///   - x: [rows, width]
-  ///   - selection: compute only these rows' results (each sequence's in order), which is all that
-  ///     the last layer of an encoder is asked for; keys and values still come from all rows.
+  ///   - x: [rows, width].
+  ///   - selection: the rows to compute, each sequence's in order; an encoder's last layer needs no
+  ///     others. Keys and values still come from all rows.
   func callAsFunction(
     _ tape: Tape, _ x: Tensor, _ segments: Segments, causal: Bool = false, selection: RowSelection? = nil
   ) -> Tensor {
@@ -53,12 +53,12 @@ struct AttentionBlock {
       tape, chosen, selection.segments, keysValues: project(tape, x), segments.rowRanges, causal: causal)
   }
 
-  /// Keys and values of a memory [rows, width] → [rows, 2·width].
+  /// Computes keys and values of a memory: [rows, width] → [rows, 2·width].
   func project(_ tape: Tape, _ memory: Tensor) -> Tensor {
     tape.linear(memory, stack([key.weight, value.weight]), stack([key.bias, value.bias]))
   }
 
-  /// Attention of `x` to keys and values from `project`.
+  /// Computes attention of `x` to keys and values from `project`.
   func attend(
     _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keyRanges: RowRanges,
     causal: Bool = false
@@ -70,11 +70,11 @@ struct AttentionBlock {
     return finish(tape, context, residual: x)
   }
 
-  /// Self-attention of one more row of every sequence.
+  /// Computes self-attention of one more row of every sequence.
   /// - Parameters:
-  ///   - x: [sequences, width]
-  ///   - cache: [sequences·capacity, 2·width]: keys and values of the rows so far.
-  ///   - places: the cache's row that is new of each sequence.
+  ///   - x: [sequences, width].
+  ///   - cache: the keys and values of the rows so far, [sequences·capacity, 2·width].
+  ///   - places: the cache's row for each sequence's new row.
   func step(_ tape: Tape, _ x: Tensor, cache: Tensor, places: Indices) -> Tensor {
     let all = tape.linear(
       x, stack([query.weight, key.weight, value.weight]), stack([query.bias, key.bias, value.bias]))
@@ -90,10 +90,10 @@ struct AttentionBlock {
   private func stack(_ group: [Parameter]) -> Tensor { group[0].store.stack(group) }
 }
 
-/// Some rows of packed sequences.
+/// A selection of rows of packed sequences.
 public struct RowSelection: Sendable {
-  /// Row numbers, sequence after sequence.
+  /// The row numbers, sequence after sequence.
   public var rows: Indices
-  /// How many rows each sequence keeps.
+  /// The selected rows of each sequence.
   public var segments: Segments
 }

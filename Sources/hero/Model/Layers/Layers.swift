@@ -1,11 +1,13 @@
 import Engine
 
-/// Layer-norm epsilon outside the transformer layers.
+/// The epsilon of layer norms outside the transformer layers.
 let outerEpsilon: Float = 1e-5
-/// Layer-norm epsilon inside the transformer layers.
+/// The epsilon of layer norms inside the transformer layers.
 let innerEpsilon: Float = 1e-12
 
-/// y = activation(x·Wᵀ + b). Parameters `weight` [out, in] and `bias` [out].
+/// A linear layer: y = activation(x·Wᵀ + b).
+///
+/// Parameters: `weight` [out, in] and `bias` [out].
 struct Linear {
   let weight: Parameter
   let bias: Parameter?
@@ -22,7 +24,7 @@ struct Linear {
   }
 }
 
-/// Layer norm. Parameters `weight` and `bias`.
+/// Layer normalization, with the parameters `weight` and `bias`.
 struct LayerNorm {
   let gamma: Parameter
   let beta: Parameter
@@ -34,7 +36,7 @@ struct LayerNorm {
     self.epsilon = epsilon
   }
 
-  /// dropout(LN(residual + dropout(x))); see `Tape.layerNorm`.
+  /// Computes dropout(LN(residual + dropout(x))); see `Tape.layerNorm`.
   func callAsFunction(
     _ tape: Tape, _ x: Tensor, residual: Tensor? = nil, innerDropout: Float = 0, outerDropout: Float = 0,
     overwriting: Bool = false
@@ -45,17 +47,19 @@ struct LayerNorm {
   }
 }
 
-/// A table of learnt rows. Parameter `weight` [rows, width].
+/// A table of learnt rows, with the parameter `weight` [rows, width].
 struct Embedding {
   let weight: Parameter
 
-  /// - Parameter zeroRows: rows from the first that mean "nothing".
+  /// - Parameter zeroRows: the number of first rows that mean "nothing" and start at zero.
   init(_ scope: ParameterScope, _ rows: Int, _ width: Int, zeroRows: Int = 0) {
     weight = scope.weight(rows, width, zeroRows: zeroRows)
   }
 }
 
-/// dropout(LN) → linear → ReLU, the reference's `LinearLayer`. Parameters `LayerNorm.*`, `net.1.*`.
+/// The layers dropout(LN) → linear → ReLU, the reference's `LinearLayer`.
+///
+/// Parameters: `LayerNorm.*`, `net.1.*`.
 struct NormedProjection {
   let norm: LayerNorm
   let linear: Linear
@@ -72,13 +76,13 @@ struct NormedProjection {
   }
 }
 
-/// linear → GELU → LN → linear, the reference's `MLPLayer`.
+/// The layers linear → GELU → LN → linear, the reference's `MLPLayer`.
 struct PredictionHead {
   let first: Linear
   let norm: LayerNorm
   let second: Linear
 
-  /// - Parameter inner: width between the two.
+  /// - Parameter inner: the width between the two linear layers.
   init(
     first: ParameterScope, norm: ParameterScope, second: ParameterScope, _ width: Int, inner: Int,
     _ outputs: Int
@@ -88,7 +92,7 @@ struct PredictionHead {
     self.second = Linear(second, inner, outputs)
   }
 
-  /// Twice as wide inside.
+  /// Makes a head whose inner width is twice `width`.
   init(_ scope: ParameterScope, _ width: Int, _ outputs: Int) {
     self.init(
       first: scope["linear_1"], norm: scope["LayerNorm"], second: scope["linear_2"], width, inner: 2 * width,
@@ -100,8 +104,9 @@ struct PredictionHead {
   }
 }
 
-/// Rows pooled by a learnt score within each segment, then a prediction. Parameters `NAME_pool.*`,
-/// `NAME_pred_head.*`.
+/// A pool of rows by a learnt score within each segment, and a prediction from it.
+///
+/// Parameters: `NAME_pool.*`, `NAME_pred_head.*`.
 struct PooledPrediction {
   private let pool: Linear
   private let head: PredictionHead
@@ -111,7 +116,7 @@ struct PooledPrediction {
     head = PredictionHead(scope[name + "_pred_head"], width, outputs)
   }
 
-  /// - Returns: [segments, outputs]
+  /// - Returns: [segments, outputs].
   func callAsFunction(_ tape: Tape, _ rows: Tensor, _ segments: Segments) -> Tensor {
     head(tape, tape.softmaxPool(rows, scores: pool(tape, rows), segments: segments))
   }

@@ -1,14 +1,13 @@
 import Engine
 
-/// Where a module declares its parameters: whose they are, how their names begin, how weights
-/// start.
+/// The scope in which a module declares its parameters: their store, prefix and initial deviation.
 ///
-/// Names are the reference's, so that checkpoints go both ways: `scope["encoder"]["layer"][0]`
-/// begins with `encoder.layer.0.`.
+/// Names are the reference's, so that both can read the other's checkpoints:
+/// `scope["encoder"]["layer"][0]` has the prefix `encoder.layer.0.`.
 struct ParameterScope {
   private let store: ParameterStore
   private let path: String
-  /// Weights start from N(0, deviation²).
+  /// The standard deviation of initial weights: N(0, deviation²).
   var deviation: Float
 
   init(_ store: ParameterStore, deviation: Float) {
@@ -21,30 +20,30 @@ struct ParameterScope {
     deviation = scope.deviation
   }
 
-  /// The scope of a part.
+  /// Returns the scope of a part.
   subscript(_ name: String) -> ParameterScope {
     ParameterScope(self, path: path.isEmpty ? name : "\(path).\(name)")
   }
 
-  /// The scope of one of several like parts.
+  /// Returns the scope of one of several equal parts.
   subscript(_ number: Int) -> ParameterScope { self[String(number)] }
 
-  /// The same scope, whose weights start with another deviation.
+  /// Returns the same scope with another deviation of initial weights.
   func drawing(deviation: Float) -> ParameterScope {
     var scope = self
     scope.deviation = deviation
     return scope
   }
 
-  /// Weights that start from N(0, deviation²); the first `zeroRows` rows are zero.
+  /// Declares weights drawn from N(0, deviation²), with the first `zeroRows` rows zero.
   func weight(_ rows: Int, _ columns: Int, zeroRows: Int = 0) -> Parameter {
     parameter("weight", [rows, columns], .normal(deviation: deviation, zeroRows: zeroRows))
   }
 
-  /// Biases, which start at zero.
+  /// Declares biases, which start at zero.
   func bias(_ count: Int) -> Parameter { parameter("bias", [count], .constant(0)) }
 
-  /// One that is declared already, by a model that shares the trunk, is the same.
+  /// Declares a parameter, or returns the one that a model on the same trunk has already declared.
   func parameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
     let path = self[name].path
     guard let shared = store[path] else { return store.add(path, shape, initializer) }

@@ -25,7 +25,7 @@ struct FeedForward {
 struct TransformerEncoder {
   private let layers: [(attention: AttentionBlock, feedForward: FeedForward)]
 
-  /// - Parameter scope: parameters are `layer.N.attention.…`, `layer.N.intermediate.…`,
+  /// - Parameter scope: the scope of `layer.N.attention.…`, `layer.N.intermediate.…` and
   ///   `layer.N.output.…`.
   init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
     layers = (0..<config.layers).map { number in
@@ -39,9 +39,9 @@ struct TransformerEncoder {
   }
 
   /// - Parameters:
-  ///   - x: [rows, width], sequences end to end.
-  ///   - selection: the rows wanted of the last layer; all if nil.
-  /// - Returns: the wanted rows.
+  ///   - x: [rows, width], the sequences one after the other.
+  ///   - selection: the rows of the last layer to output; nil for all.
+  /// - Returns: these rows.
   func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil)
     -> Tensor
   {
@@ -49,7 +49,7 @@ struct TransformerEncoder {
     for (number, layer) in layers.enumerated() {
       let last = number == layers.count - 1
       let attended = layer.attention(tape, x, segments, selection: last ? selection : nil)
-      // The first is the caller's, who may read it again.
+      // The first `x` belongs to the caller, who may read it again.
       if number > 0 { tape.release(x) }
       x = layer.feedForward(tape, attended)
       tape.release(attended)

@@ -5,24 +5,25 @@ import Model
 import Text
 import Training
 
-/// CLIP's text tower with its tokenizer: what turns queries into vectors that its pictures' rows
-/// can be compared with.
+/// CLIP's text tower and tokenizer, which turn queries into vectors comparable with pictures.
 public struct CLIPModel {
-  /// The weights and the vocabulary, as found on disk.
+  /// The files of the weights.
   public let files: CLIPFiles
-  /// Turns tokens into a row of ``IndexHead/width`` numbers.
+  /// The text tower, which turns tokens into a row of ``IndexHead/width`` numbers.
   public let text: CLIPTextEncoder
-  /// Splits a query into CLIP's byte pairs and cuts what the tower has no room for.
+  /// The tokenizer, which splits a query into byte pairs and truncates it to the tower's context.
   public let tokenizer: CLIPTokenizer
-  /// What an index of this model's rows says of it.
+  /// The head of an index with this model's rows.
   public let head: IndexHead
 
+  /// Reads a CLIP from files.
+  ///
   /// - Parameters:
   ///   - weights: a file or folder of weights.
   ///   - vocabulary: a file or folder; nil to look beside the weights.
-  ///   - activation: what no file says; nil to have the files tell it.
-  ///   - frameInterval: seconds between the frames that are indexed.
-  /// - Throws: `DataError` where something is missing, damaged, or does not fit together.
+  ///   - activation: an activation that the files do not name; nil to take it from the files.
+  ///   - frameInterval: seconds between the indexed frames.
+  /// - Throws: `DataError` where files are missing, damaged, or do not fit together.
   public init(
     weights: String, vocabulary: String?, activation: CLIPActivation?, frameInterval: Double, log: RunLog,
     backend: any Backend
@@ -52,12 +53,12 @@ public struct CLIPModel {
       kind: .clip(activation))
   }
 
-  /// The row of a query, of unit length.
+  /// Returns the row of a query, of unit length.
   public func row(_ query: String) -> [Float] {
     text.rows([tokenizer.encode(query, most: text.context).ids])
   }
 
-  /// What of a query is not read; nil where all of it is.
+  /// Returns a note on the part of a query that is not read; nil if all of it is.
   public func cut(_ query: String) -> String? {
     let ids = tokenizer.encode(query)
     guard ids.count > text.context else { return nil }

@@ -1,12 +1,12 @@
 import Corpus
 import Formats
 
-/// From the row of a query to moments of an index of CLIP's rows.
+/// Ranks the moments of an index of CLIP's rows for a query.
 ///
-/// Pictures rank by the cosine of their rows with the query's (`FrameRuns` makes moments of them),
-/// speech by BM25 (`SpokenSearch`). Reciprocal ranks join the two lists (Cormack et al., SIGIR
-/// 2009): a moment's score is the sum of 1 / (60 + rank) over the lists that have it. A stretch of
-/// subtitles that overlaps a moment of pictures is the same moment.
+/// Pictures rank by the cosine of their rows with the query's (`FrameRuns` forms moments of them),
+/// speech by BM25 (`SpokenSearch`). Reciprocal rank fusion joins the two lists (Cormack et al.,
+/// SIGIR 2009). A moment's score is the sum of 1 / (60 + rank) over the lists that contain it.
+/// Subtitles that overlap a moment of pictures belong to that moment.
 struct CLIPRanking: Sendable {
   let videos: IndexedVideos
   let runs: FrameRuns
@@ -14,20 +14,22 @@ struct CLIPRanking: Sendable {
 
   private var index: IndexFile { videos.index }
 
-  /// Of the ranks' joining.
+  /// The constant of reciprocal rank fusion.
   static let k = 60
-  /// Videos whose moments are looked at, and moments of a list that are joined.
+  /// The number of videos whose moments are ranked, and of moments of a list that are joined.
   private static let kept = (videos: 100, moments: 200)
 
+  /// Reads the subtitles of an index.
+  ///
   /// - Parameter rowsRead: see `IndexedVideos`.
-  /// - Throws: `DataError` where what is said in a video cannot be read.
+  /// - Throws: `DataError` where a video's subtitles cannot be read.
   init(_ index: IndexFile, rowsRead: Int) throws {
     videos = IndexedVideos(index, rowsRead: rowsRead)
     runs = FrameRuns(frameInterval: index.head.frameInterval)
     spoken = try SpokenSearch(index)
   }
 
-  /// The best moments, the best first.
+  /// Returns the best moments, best first.
   /// - Parameter unit: the row of the query, of unit length.
   func find(_ query: String, _ unit: [Float], limit: Int) throws -> [FoundMoment] {
     guard index.count > 0 else { return [] }
@@ -43,7 +45,7 @@ struct CLIPRanking: Sendable {
     }
   }
 
-  /// Moments by their pictures, the best first.
+  /// Returns the moments ranked by their pictures, best first.
   private func shown(_ unit: [Float]) throws -> [SpokenSearch.Found] {
     let interval = index.head.frameInterval
     let best = try videos.best([unit], kept: Self.kept.videos)[0]
@@ -73,7 +75,7 @@ struct CLIPRanking: Sendable {
     var evidence: FoundMoment.Evidence
   }
 
-  /// Both lists as one.
+  /// Joins both lists into one.
   static func join(_ pictures: [SpokenSearch.Found], _ subtitles: [SpokenSearch.Found]) -> [Joined] {
     func part(_ rank: Int) -> Float { 1 / Float(k + rank) }
     var joined = pictures.enumerated().map { place, found in
@@ -98,7 +100,7 @@ struct CLIPRanking: Sendable {
             evidence: FoundMoment.Evidence(bm25: said.score, subtitleRank: place + 1)))
       }
     }
-    // Of equals the one that is shown goes first.
+    // Of equal moments, those found by their pictures come first.
     return joined.enumerated().sorted {
       $0.element.score > $1.element.score || $0.element.score == $1.element.score && $0.offset < $1.offset
     }.map(\.element)

@@ -5,25 +5,27 @@ import Metrics
 import Synchronization
 import Training
 
-/// Answers queries from an index of CLIP's rows, without a model that was trained on moments.
+/// Answers queries from an index of CLIP's rows, without a model trained on moments.
 ///
-/// `CLIPRanking` says how moments are ranked.
+/// `CLIPRanking` defines the ranking.
 public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
   /// The index that is searched.
   public let index: IndexFile
-  /// The text tower that reads queries.
+  /// The CLIP whose text tower reads queries.
   public let model: CLIPModel
   private let search: CLIPRanking
-  /// Held by whoever uses the device.
+  /// The lock that whoever uses the device holds.
   private let turns = NSLock()
 
+  /// Opens an index of CLIP's rows.
+  ///
   /// - Parameters:
   ///   - path: the index.
-  ///   - weights: of the CLIP; nil for those that made the index.
-  ///   - vocabulary: nil for the one that the index was made with.
-  ///   - activation: nil for what the index or the files say.
+  ///   - weights: the CLIP's weights; nil for those that made the index.
+  ///   - vocabulary: nil for the one that made the index.
+  ///   - activation: nil for the one that the index or the files name.
   ///   - rowsRead: see `IndexedVideos`.
-  /// - Throws: `DataError` where the index was made with another model.
+  /// - Throws: `DataError` where another model made the index.
   public init(
     index path: String, weights: String? = nil, vocabulary: String? = nil, activation: CLIPActivation? = nil,
     rowsRead: Int = IndexedVideos.usualRowsRead, log: RunLog, backend: any Backend
@@ -63,27 +65,26 @@ public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
     return .object(json)
   }
 
-  /// How many tokens of a long query CLIP reads; nil where it reads all.
+  /// Returns a note on how much of a long query CLIP reads; nil if it reads all.
   public func note(on text: String) -> String? { model.cut(text) }
 
-  /// The row of a typed query.
-  /// - Throws: `UsageError` for an empty one and an endless one.
+  /// Returns the row of a typed query.
+  /// - Throws: `UsageError` for a query that is empty, too long or not UTF-8.
   private func row(_ text: String) throws -> (query: String, row: [Float]) {
     let query = try MomentSearcher.checkedQuery(text)
     return (query, turns.withLock { model.row(query) })
   }
 
-  /// Moments by pictures and by subtitles, joined by the ranks that they have in the two lists.
+  /// Finds moments by pictures and by subtitles, joined by their ranks in the two lists.
   ///
-  /// - Throws: `UsageError` for an empty or endless query; `DataError` where the index cannot be
-  ///   read.
+  /// - Throws: `UsageError` for a query that is empty, too long or not UTF-8; `DataError` where the
+  ///   index cannot be read.
   public func find(_ text: String, limit: Int) throws -> [FoundMoment] {
     let (query, unit) = try row(text)
     return try search.find(query, unit, limit: limit)
   }
 
-  /// Cosines of all frames, the score of the run that each frame belongs to (0 outside runs), and
-  /// the runs.
+  /// Returns all frames' cosines, the score of each frame's run (0 outside runs), and the runs.
   ///
   /// - Throws: as ``find(_:limit:)``.
   public func align(_ text: String, video: Int) throws -> Alignment {

@@ -3,17 +3,19 @@ import Formats
 import Foundation
 import Tasks
 
-/// Videos whose frames CLIP's image tower has made rows of, with their subtitles.
+/// Videos with their subtitles, whose frames CLIP's image tower has encoded as rows.
 public struct CLIPVideos: IndexSource {
   private let width: Int
   private let names: [String]
   private let files: [Name: String]
   private let subtitles: [Name: [SpokenSentence]]
 
+  /// Combines features and subtitles of videos.
+  ///
   /// - Parameters:
-  ///   - width: of a row.
+  ///   - width: the number of elements of a row.
   ///   - features: each video's name and its file with an array `features`, [frames, width].
-  ///   - subtitles: by the videos' names.
+  ///   - subtitles: sentences by the name of the video.
   public init(
     width: Int, features: [(video: String, file: String)], subtitles: [Name: [SpokenSentence]]
   ) {
@@ -44,7 +46,7 @@ public struct CLIPVideos: IndexSource {
     return file
   }
 
-  /// A video's rows, each of unit length.
+  /// Returns a video's rows, each of unit length.
   private func rows(of video: String) throws -> [Float] {
     let file = try file(of: video)
     let array = try NPZ.readOnly(path: file, preferring: "features").array

@@ -1,18 +1,18 @@
-/// Moments of one video by the cosines of its frames with a query.
+/// Finds the moments of one video from the cosines of its frames with a query.
 ///
-/// A peak is the best frame by the mean of its cosine and its neighbours'. A moment is a run of
-/// frames around one: those to both sides whose cosine, or that mean of it, lies above the middle
-/// between the video's mean and the peak. It ends at the first frame below, and has from two frames
-/// to a minute. The next moment is found in the same way among the frames that are left, as long as
-/// its peak lies above the middle for the video's best one. A moment's score is the mean of its
-/// frames' cosines.
+/// The smoothed cosine of a frame is the mean of its own and its neighbours'. A peak is the frame
+/// with the largest. A moment is a run of frames around a peak. It extends to both sides while the
+/// cosine or the smoothed cosine lies above the middle between the video's mean and the peak. It
+/// has from two frames to a minute. The next moment is found among the remaining frames, as long as
+/// its peak lies above the middle for the best peak. A moment's score is the mean of its frames'
+/// cosines.
 public struct FrameRuns: Sendable {
-  /// Frames of a moment.
+  /// The minimum number of frames of a moment; `most` is the maximum.
   private let least: Int
   private let most: Int
-  /// Where between the mean (0) and the peak (1) a moment ends.
+  /// The level between the mean (0) and the peak (1) at which a moment ends.
   private static let level: Float = 0.5
-  /// Moments of a video at most.
+  /// The maximum number of moments of a video.
   private static let mostMoments = 5
   private static let bounds = (least: 2, seconds: 60.0)
 
@@ -20,17 +20,19 @@ public struct FrameRuns: Sendable {
   public struct Run: Equatable, Sendable {
     /// Frame numbers, counted from the video's first.
     public var frames: Range<Int>
-    /// The mean of its frames' cosines.
+    /// The mean cosine of its frames.
     public var score: Float
   }
 
+  /// Sets the bounds of a moment's length.
+  ///
   /// - Parameter frameInterval: seconds between frames.
   public init(frameInterval: Double) {
     least = Self.bounds.least
     most = max(least, Int((Self.bounds.seconds / frameInterval).rounded()))
   }
 
-  /// The moments of a video, the best first.
+  /// Returns the moments of a video, best first.
   public func runs(_ cosines: [Float]) -> [Run] {
     guard !cosines.isEmpty else { return [] }
     let smooth = Self.smoothed(cosines)
@@ -47,7 +49,7 @@ public struct FrameRuns: Sendable {
       let run = extend(peak, zip(cosines, smooth).map { max($0, $1) }, threshold, isTaken)
       for frame in run { isTaken[frame] = true }
       let score = cosines[run].reduce(0, +) / Float(run.count)
-      // A shoulder of a moment that was found is none of its own.
+      // The shoulder of a found moment is not a moment itself.
       let isShoulder =
         (run.lowerBound > 0 && isTaken[run.lowerBound - 1])
         || (run.upperBound < isTaken.count && isTaken[run.upperBound])
@@ -71,7 +73,7 @@ public struct FrameRuns: Sendable {
     return low..<high
   }
 
-  /// The mean of each frame and its neighbours.
+  /// Returns the mean of each frame and its neighbours.
   private static func smoothed(_ values: [Float]) -> [Float] {
     values.indices.map { place in
       let own = values[max(0, place - 1)...min(values.count - 1, place + 1)]

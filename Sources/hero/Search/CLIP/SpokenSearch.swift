@@ -3,16 +3,16 @@ import Formats
 import Foundation
 import Metrics
 
-/// Finds what is said: BM25 (Robertson & Zaragoza, 2009) over the subtitles of an index.
+/// Finds spoken words: BM25 (Robertson & Zaragoza, 2009) over the subtitles of an index.
 ///
-/// A document is a subtitle with those that follow it within three seconds of its end. Words are
-/// compared by their English stems. A subtitle counts where it has words that weigh at least half
-/// of the query's, so that it is not found by "a" and "the" alone.
+/// A document is a subtitle, with the next one if that begins within three seconds of its end.
+/// Words are compared by their English stems. A document counts only if its words have at least
+/// half of the weight of the query's. So "a" and "the" alone find nothing.
 struct SpokenSearch: Sendable {
   struct Found: Equatable, Sendable {
     /// The video's number.
     var video: Int
-    /// Seconds.
+    /// The start in seconds.
     var start: Double
     var end: Double
     var score: Float
@@ -27,15 +27,15 @@ struct SpokenSearch: Sendable {
 
   private var documents: [Document] = []
   private var words: [String: Int] = [:]
-  /// By word, the documents that have it and how often.
+  /// For each word, the documents that contain it and how often.
   private var postings: [[(document: Int32, count: Int32)]] = []
   private var meanLength: Float = 1
 
   /// BM25's usual constants.
   private static let (k1, b): (Float, Float) = (1.2, 0.75)
-  /// Seconds within which the next subtitle belongs to what is being said.
+  /// The longest pause in seconds before the next subtitle that still joins it.
   private static let pause = 3.0
-  /// Of the weight of a query's words, what a subtitle must have.
+  /// The share of the weight of a query's words that a subtitle must have.
   private static let part: Float = 0.5
 
   /// Reads the subtitles of all videos.
@@ -78,19 +78,19 @@ struct SpokenSearch: Sendable {
     return own.count
   }
 
-  /// Stems of a text's words, small.
+  /// Returns the stems of a text's words, in lower case.
   static func words(of text: String) -> [String] {
     text.lowercased().replacing("’", with: "'").split { !$0.isLetter && !$0.isNumber && $0 != "'" }
       .map { EnglishStemmer.stem($0.filter { $0 != "'" }) }.filter { !$0.isEmpty }
   }
 
-  /// What fits a query best, the best first, at most one of overlapping stretches.
+  /// Returns the documents that fit a query best, best first, at most one of overlapping stretches.
   func find(_ query: String, limit: Int) -> [Found] {
     var scores: [Int32: (score: Float, weight: Float)] = [:]
     var whole: Float = 0
     for word in Set(Self.words(of: query)).sorted() {
       let found = words[word].map { postings[$0] } ?? []
-      // A word that nobody says weighs as much as one that is said once: no more is known of it.
+      // A word that no subtitle has weighs as much as one that occurs once.
       let (all, those) = (Float(documents.count), Float(max(1, found.count)))
       let weight = log1p((all - those + 0.5) / (those + 0.5))
       whole += weight

@@ -1,21 +1,22 @@
 import CKernels
 import Engine
 
-/// How the codes of frames that were added together lie in a file. They say of a frame's unit
-/// vector u what r = R(u − c) is, R being a fixed rotation and c the mean of all the unit vectors,
-/// twice:
+/// The layout in a file of the codes of frames that were added together.
 ///
-/// - The signs of r, in blocks of 8,192 frames, the last one filled up to a multiple of 512. A
-///   block has the factors f = ‖r‖² / Σ|rᵢ| of all its frames in bfloat16, then their factors f₂,
-///   then element after element the bits of all of them. With q' = R(q), q·u ≈ q·c + f·Σ ±q'ᵢ. A
-///   query reads only the elements where it is large, a third of them.
-/// - The mean c, floats.
-/// - A record a frame: levels l ∈ {−3, −1, 1, 3} in two bits an element, those that are nearest to
-///   rᵢ where ±1 and ±3 stand for ±½ and ±3⁄2 deviations. With f₂ = ‖r‖² / Σ lᵢrᵢ, q·u ≈ q·c + f₂·Σ
+/// For a frame's unit vector u, codes describe r = R(u − c). R is a fixed rotation and c the mean
+/// of all unit vectors. They describe r twice:
+///
+/// - The signs of r, in blocks of 8,192 frames; the last block is padded to a multiple of 512. A
+///   block has the factors f = ‖r‖² / Σ|rᵢ| of its frames in bfloat16, then their factors f₂, then
+///   for each element the bits of all frames. With q' = R(q), q·u ≈ q·c + f·Σ ±q'ᵢ. A query reads
+///   only the elements where it is large, a third of them.
+/// - The mean c, as floats.
+/// - A record for each frame: levels l ∈ {−3, −1, 1, 3} in two bits an element, the nearest to rᵢ
+///   where ±1 and ±3 stand for ±½ and ±3⁄2 deviations. With f₂ = ‖r‖² / Σ lᵢrᵢ, q·u ≈ q·c + f₂·Σ
 ///   lᵢq'ᵢ.
 ///
-/// The factors make the estimates right on average (Gao & Long, "RaBitQ", SIGMOD 2024). The error
-/// of a record's is about 0.37·‖r‖/√width, that of all signs 0.75·‖r‖/√width.
+/// The factors make the estimates unbiased (Gao & Long, "RaBitQ", SIGMOD 2024). The error of a
+/// record's estimate is about 0.37·‖r‖/√width, that of all signs 0.75·‖r‖/√width.
 public struct FrameCodeLayout: Sendable, Equatable {
   /// Elements of a frame's vector.
   public let width: Int
@@ -23,35 +24,36 @@ public struct FrameCodeLayout: Sendable, Equatable {
   /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { self.width = width }
 
-  /// Frames of a block.
+  /// The number of frames in a block.
   public static let blockFrames = Int(HERO_BLOCK_FRAMES)
-  /// Frames to whose multiples the last block is filled up, and whose signs can be read by
-  /// themselves.
+  /// The multiple of frames to which the last block is padded.
+  ///
+  /// The signs of so many frames can be read on their own.
   public static let stepFrames = Int(HERO_BLOCK_STEP)
 
-  /// Groups of 32 bytes that the levels of a record take.
+  /// The number of groups of 32 bytes that the levels of a record take.
   var groups: Int { (width + 127) / 128 }
   var recordBytes: Int { 32 * groups }
   var centreBytes: Int { 4 * width }
 
   static func filled(_ frames: Int) -> Int { (frames + stepFrames - 1) / stepFrames * stepFrames }
 
-  /// Bytes of the signs of so many frames.
+  /// Returns the number of bytes of the signs of so many frames.
   func signBytes(frames: Int) -> Int { Self.filled(frames) * 4 + Self.filled(frames) / 8 * width }
 
-  /// Bytes of the codes of so many frames.
+  /// Returns the number of bytes of the codes of so many frames.
   public func bytes(frames: Int) -> Int { signBytes(frames: frames) + centreBytes + frames * recordBytes }
 
-  /// Blocks of so many frames: ⌈frames / 8,192⌉.
+  /// Returns the number of blocks of so many frames: ⌈frames / 8,192⌉.
   public func blocks(frames: Int) -> Int { (frames + Self.blockFrames - 1) / Self.blockFrames }
 
-  /// The frames of a block.
+  /// Returns the frames of a block.
   public func frames(ofBlock block: Int, of frames: Int) -> Range<Int> {
     block * Self.blockFrames..<min(frames, (block + 1) * Self.blockFrames)
   }
 }
 
-/// Makes the codes of frames from their exact rows.
+/// Encodes the exact rows of frames as codes.
 public struct FrameCodeEncoder {
   private let layout: FrameCodeLayout
   private let rows: StoredRowLayout
@@ -64,13 +66,14 @@ public struct FrameCodeEncoder {
     rotation = SignRotation(width: width)
   }
 
-  /// The codes of rows that lie end to end. The same rows have the same codes on however many
-  /// threads.
+  /// Returns the codes of rows that lie end to end.
+  ///
+  /// The number of threads does not change the codes.
   public func encode(_ stored: [UInt8], threads: Int? = nil) -> [UInt8] {
     let count = stored.count / rows.rowBytes
     precondition(stored.count == count * rows.rowBytes)
     let blocks = layout.blocks(frames: count)
-    // A thread takes longer to start than a few frames to encode.
+    // Starting a thread takes longer than encoding a few frames.
     let pool = ThreadPool(threads: blocks > 1 ? threads ?? CPUBackend.defaultThreads : 1)
     defer { pool.stop() }
     return stored.withUnsafeBytes { stored in
@@ -81,7 +84,7 @@ public struct FrameCodeEncoder {
         for (i, value) in centre.enumerated() {
           codes.storeBytes(of: value.bitPattern.littleEndian, toByteOffset: place + 4 * i, as: UInt32.self)
         }
-        // No two threads write the same block.
+        // Each thread writes blocks of its own.
         nonisolated(unsafe) let codes = codes
         pool.run(blocks) { encode(block: $0, of: stored, count, centre, into: codes) }
       }
@@ -89,7 +92,7 @@ public struct FrameCodeEncoder {
     }
   }
 
-  /// The mean of the unit vectors of all rows whose elements are numbers.
+  /// Returns the mean unit vector of all rows whose elements are finite.
   private func centre(of stored: UnsafeRawBufferPointer, _ count: Int, _ pool: ThreadPool) -> [Float] {
     let (width, blocks) = (layout.width, layout.blocks(frames: count))
     var sums = [Double](repeating: 0, count: blocks * width)
@@ -115,7 +118,7 @@ public struct FrameCodeEncoder {
     }
   }
 
-  /// The unit vector of a row.
+  /// Reads the unit vector of a row.
   private func read(
     _ row: Int, of stored: UnsafeRawBufferPointer, into unit: UnsafeMutableBufferPointer<Float>
   ) {
@@ -145,7 +148,7 @@ public struct FrameCodeEncoder {
         for i in 0..<width { rest[i] -= centre[i] }
         rotation.apply(rest)
         let (squares, sizes) = rest.reduce((Float(0), Float(0))) { ($0.0 + $1 * $1, $0.1 + abs($1)) }
-        // Of a row that is no vector, and of one that is the mean, nothing is known but the mean.
+        // Rows that are not finite or equal the mean get no code, so only the mean counts.
         guard squares.isFinite, squares > 0 else { continue }
         let record = records + row * layout.recordBytes
         let step = 0.9957 * (squares / Float(width)).squareRoot()

@@ -1,19 +1,19 @@
 import CKernels
 import Engine
 
-/// A query, ready to be compared with codes.
+/// A query, prepared for comparing with codes.
 public struct CodedQuery: Sendable {
-  /// [width]
+  /// The query's vector, [width].
   public let values: [Float]
 
-  // For signs by element: the elements where the rotated query is large, weighed as one or two
+  // For signs by element: the elements where the rotated query is large, weighted by one or two
   // steps of `signStep`.
   let planes: [UInt32]
   let places: [UInt8]
   let inverted: [UInt8]
   let levels: Int
   let signStep: Float
-  /// Of the weights.
+  /// The sum of the weights.
   let weights: Int
 
   // For levels of two bits: the rotated query in steps of `byteStep`, [groups][128].
@@ -28,14 +28,16 @@ public struct CodedQuery: Sendable {
   let least: Float
   let sum: Float
 
-  /// The part of a query's squared length that is read of the signs. Of a vector without a
-  /// preferred direction a third of the elements have it.
+  /// The share of a query's squared length that the elements read of the signs cover.
+  ///
+  /// For a random vector that takes a third of the elements.
   private static let partRead: Float = 0.8
-  /// A step as a part of the root of the mean square of what is read: of the elements of a normal
-  /// distribution that are read, one and two such steps say 96 % of what the elements themselves
-  /// do.
+  /// A step, relative to the root mean square of the elements that are read.
+  ///
+  /// For a normal distribution, one and two such steps carry 96 % of the information of the
+  /// elements themselves.
   private static let stepRead: Float = 0.8
-  /// Sums have twelve bits.
+  /// The maximum number of elements, as sums have twelve bits.
   private static let mostRead = (1 << Int(HERO_PLANE_LEVELS) - 1) / 2
 
   init(_ values: [Float], rotated: [Float]) {
@@ -52,7 +54,7 @@ public struct CodedQuery: Sendable {
       largeCount += 1
     }
     let step = Self.stepRead * (read / Float(max(1, largeCount))).squareRoot()
-    // By weight, positive and negative elements.
+    // The elements by weight and sign.
     var lists = [[UInt32]](repeating: [], count: 4)
     var sum = 0
     for i in order.prefix(largeCount) {
@@ -62,7 +64,7 @@ public struct CodedQuery: Sendable {
     }
     var (planes, places, inverted): ([UInt32], [UInt8], [UInt8]) = ([], [], [])
     for (number, list) in lists.enumerated() {
-      // In the order of the file.
+      // Sorted in the order of the file.
       let list = list.sorted()
       for start in stride(from: 0, to: list.count, by: 16) {
         let group = list[start..<min(list.count, start + 16)]
@@ -96,31 +98,36 @@ public struct CodedQuery: Sendable {
   }
 }
 
-/// The codes of frames where they lie in a mapped file.
+/// The codes of frames in place in a mapped file.
 public struct FrameCodes {
-  /// Where signs, centre and records lie in the bytes.
+  /// The layout of signs, mean and records in the bytes.
   public let layout: FrameCodeLayout
-  /// Frames.
+  /// The number of frames.
   public let count: Int
   let bytes: UnsafeRawBufferPointer
 
-  /// - Parameter bytes: of `layout.bytes(frames: count)`.
+  /// Wraps the bytes of codes.
+  ///
+  /// - Parameter bytes: exactly `layout.bytes(frames: count)` bytes.
   public init(layout: FrameCodeLayout, count: Int, bytes: UnsafeRawBufferPointer) {
     precondition(bytes.count == layout.bytes(frames: count))
     (self.layout, self.count, self.bytes) = (layout, count, bytes)
   }
 }
 
-/// Products of a query with stored rows, read where they lie in a mapped file. The host does it,
-/// whichever device encodes: that is where the file is.
+/// Computes products of a query with stored rows in place in a mapped file.
+///
+/// The host computes them on every device, as the file is on the host.
 public final class RowScanner: @unchecked Sendable {
-  /// How long an exact row is.
+  /// The layout of an exact row.
   public let layout: StoredRowLayout
   private let rotation: SignRotation
   private let pool: ThreadPool
   private let kernels: hero_kernels
 
-  /// - Parameter threads: defaults as those of the CPU do.
+  /// Creates a scanner with its threads.
+  ///
+  /// - Parameter threads: the default is that of the CPU backend.
   public init(width: Int, threads: Int? = nil) {
     layout = StoredRowLayout(width: width)
     rotation = SignRotation(width: width)
@@ -130,9 +137,9 @@ public final class RowScanner: @unchecked Sendable {
 
   deinit { pool.stop() }
 
-  /// Prepares a query for the codes: rotates it and picks its large elements.
+  /// Prepares a query for the codes: rotates it and selects its large elements.
   ///
-  /// - Parameter values: a vector of the layout's width.
+  /// - Parameter values: a vector with the layout's width.
   public func query(_ values: [Float]) -> CodedQuery {
     precondition(values.count == layout.width)
     var rotated = values
@@ -143,19 +150,19 @@ public final class RowScanner: @unchecked Sendable {
   /// Runs `body(0)` … `body(count - 1)` on all threads.
   public func forEach(_ count: Int, _ body: (Int) -> Void) { pool.run(count, body) }
 
-  /// The cosine of a query with the centre of codes, which all estimates from them begin with.
+  /// Returns the cosine of a query with codes' mean, with which all their estimates begin.
   public func centre(_ query: CodedQuery, _ codes: FrameCodes) -> Float {
     guard let base = codes.bytes.baseAddress else { return 0 }
     let centre = base + codes.layout.signBytes(frames: codes.count)
     return kernels.dot(query.values, centre.assumingMemoryBound(to: Float.self), layout.width)
   }
 
-  /// Estimates from the signs of the elements where the query is large.
+  /// Estimates cosines from the signs of the elements where the query is large.
   /// - Parameters:
-  ///   - block: whose frames.
-  ///   - step: of which step of the block; nil for all.
-  ///   - centre: what `centre(_:_:)` gives.
-  ///   - estimates: room for the frames, filled up to whole steps.
+  ///   - block: the block of the frames.
+  ///   - step: the step of the block; nil for all.
+  ///   - centre: the result of `centre(_:_:)`.
+  ///   - estimates: room for the frames, padded to whole steps.
   public func estimates(
     _ query: CodedQuery, signs codes: FrameCodes, block: Int, step: Int? = nil, centre: Float,
     into estimates: UnsafeMutableBufferPointer<Float>
@@ -185,8 +192,8 @@ public final class RowScanner: @unchecked Sendable {
     }
   }
 
-  /// The numbers of the estimates that reach a threshold, in their order.
-  /// - Returns: how many.
+  /// Writes the numbers of the estimates that reach a threshold, in order.
+  /// - Returns: how many there are.
   public func reaching(
     _ threshold: Float, _ estimates: UnsafeMutableBufferPointer<Float>,
     into numbers: UnsafeMutableBufferPointer<UInt32>
@@ -196,10 +203,10 @@ public final class RowScanner: @unchecked Sendable {
     return kernels.reaching(out, x, estimates.count, threshold)
   }
 
-  /// Estimates from the records of some frames.
+  /// Estimates cosines from the records of some frames.
   /// - Parameters:
-  ///   - block: whose frames.
-  ///   - numbers: which frames of the block, in their order.
+  ///   - block: the block of the frames.
+  ///   - numbers: the numbers of the frames in the block, in ascending order.
   ///   - estimates: [numbers], written.
   public func estimates(
     _ query: CodedQuery, records codes: FrameCodes, block: Int,
@@ -215,13 +222,13 @@ public final class RowScanner: @unchecked Sendable {
     let records =
       layout.signBytes(frames: codes.count) + layout.centreBytes + own.lowerBound * layout.recordBytes
     let factors = layout.signBytes(frames: own.lowerBound) + 2 * FrameCodeLayout.filled(own.count)
-    // Levels are twice their codes less three.
+    // A level is twice its code minus three.
     kernels.code_estimates(
       out, base + records, base + factors, from, numbers.count, layout.groups, query.bytes,
       2 * query.byteStep, 3 * query.byteStep * Float(query.byteSum), centre)
   }
 
-  /// Estimates for the frames of one video from a code of the versions 1 and 2.
+  /// Estimates cosines for the frames of one video from a code of version 1 or 2.
   /// - Parameters:
   ///   - code: the video's code.
   ///   - estimates: [frames], written.
@@ -242,13 +249,13 @@ public final class RowScanner: @unchecked Sendable {
     for i in estimates.indices { estimates[i] += mean }
   }
 
-  /// Asks for bytes from memory that are read soon.
+  /// Prefetches bytes that are read soon.
   public func prefetch(_ bytes: UnsafeRawBufferPointer) {
     hero_prefetch(bytes.baseAddress, bytes.count)
   }
 
-  /// x·row for stored rows that lie end to end.
-  /// - Parameter normalized: divide by the rows' lengths.
+  /// Computes x·row for stored rows that lie end to end.
+  /// - Parameter normalized: whether to divide by the rows' lengths.
   public func products(
     _ x: [Float], rows: UnsafeRawBufferPointer, normalized: Bool, into out: UnsafeMutableBufferPointer<Float>
   ) {

@@ -1,11 +1,10 @@
 import Engine
 
-/// A fixed rotation that spreads a vector's length evenly over its elements, so that their signs
-/// say as much as they can.
+/// A fixed rotation that spreads a vector's length evenly over its elements.
 ///
-/// Twice: signs drawn from Philox, then a Walsh–Hadamard transform of the first 2^k and of the last
-/// 2^k elements, 2^k being the largest power of two that fits. Every step is orthogonal; w·log w
-/// additions.
+/// Signs then carry the most information. Each of four rounds flips signs drawn from Philox and
+/// applies a Walsh–Hadamard transform, by turns to the first and to the last 2^k elements. 2^k is
+/// the largest power of two that fits. Every step is orthogonal. The cost is w·log w additions.
 struct SignRotation: Sendable {
   let width: Int
   private let block: Int

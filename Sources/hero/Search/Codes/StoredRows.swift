@@ -1,7 +1,8 @@
 import Engine
 
-/// How encoded frames lie in a file exactly: a row is a float, 1 / max(‖x‖, 1e-5), and x in
-/// bfloat16. `FrameCodeLayout` says what lies beside them to find out which rows are worth reading.
+/// The layout of an exact row: a float, 1 / max(‖x‖, 1e-5), and then x in bfloat16.
+///
+/// The codes beside the rows (`FrameCodeLayout`) tell which rows are worth reading.
 public struct StoredRowLayout: Sendable, Equatable {
   /// Elements of a frame's vector.
   public let width: Int
@@ -13,12 +14,11 @@ public struct StoredRowLayout: Sendable, Equatable {
   public var rowBytes: Int { 4 + 2 * width }
 }
 
-/// How the codes of one video's frames lie in files of the versions 1 and 2, which are read and no
-/// longer written.
+/// The layout of the codes of one video's frames in files of versions 1 and 2, which are only read.
 ///
-/// First comes the mean m of the frames' unit vectors in signed bytes with their scale. Then each
-/// frame has a float f and the signs of R(x/‖x‖ − m), R being the same rotation as in
-/// `FrameCodeLayout`. With q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
+/// The mean m of the frames' unit vectors comes first, as signed bytes with their scale. Then each
+/// frame has a float f and the signs of R(x/‖x‖ − m). R is the rotation of `FrameCodeLayout`. With
+/// q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
 public struct VideoCodeLayout: Sendable, Equatable {
   /// Elements of a frame's vector.
   public let width: Int
@@ -26,25 +26,25 @@ public struct VideoCodeLayout: Sendable, Equatable {
   /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { self.width = width }
 
-  /// Words of signs of a frame.
+  /// The number of 64-bit words for the signs of a frame.
   var words: Int { (width + 63) / 64 }
-  /// Bytes of a frame's code.
+  /// The number of bytes of a frame's code.
   var frameBytes: Int { 4 + 8 * words }
-  /// Bytes of a video's code before its frames' codes.
+  /// The number of bytes of a video's code before its frames' codes.
   var meanBytes: Int { 4 + width }
-  /// Bytes of the codes of videos that have so many frames together.
+  /// Returns the number of bytes of the codes of videos that have so many frames together.
   public func bytes(videos: Int = 1, frames: Int) -> Int { videos * meanBytes + frames * frameBytes }
 }
 
-/// Turns encoded frames into exact rows.
+/// Encodes frames as exact rows.
 public struct RowEncoder {
   private let layout: StoredRowLayout
 
   /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { layout = StoredRowLayout(width: width) }
 
-  /// Adds frames to rows that lie end to end.
-  /// - Parameter frames: [n, width].
+  /// Appends frames to rows that lie end to end.
+  /// - Parameter frames: the encoded frames, [n, width].
   public func append(_ frames: UnsafeBufferPointer<Float>, to rows: inout [UInt8]) {
     let width = layout.width
     precondition(frames.count % width == 0)

@@ -1,11 +1,11 @@
 import Formats
 
-/// Moments as rows of a table, which other programs read: one moment a row, all with the same
-/// columns.
+/// Moments as rows of a table for other programs: one moment a row, all with the same columns.
 public struct MomentRows: Sendable {
-  /// In the order of CSV. Those that a moment does not have are null, in CSV empty.
+  /// The columns in the order of CSV.
   ///
-  /// `cut` and `cut_begins` are of moments that were cut out, `cosine` to `subtitle_rank` of an
+  /// Values that a moment lacks are null, and empty in CSV. Only moments that were cut out have
+  /// `cut` and `cut_begins`. Only those of a CLIP index have `cosine` to `subtitle_rank`.
   /// index of CLIP's.
   public static let columns = [
     "query", "rank", "video", "number", "start", "end", "score", "subtitle", "duration", "file", "cosine",
@@ -14,9 +14,11 @@ public struct MomentRows: Sendable {
 
   private let rows: [JSONObject]
 
+  /// Creates the rows of an answer.
+  ///
   /// - Parameters:
-  ///   - moments: the best first.
-  ///   - answer: the same as `hero search --json` prints them.
+  ///   - moments: best first.
+  ///   - answer: the same moments as `hero search --json` prints them.
   public init(_ query: String, _ moments: [FoundMoment], answer: JSON) {
     rows = zip(moments, answer["moments"]?.array ?? []).enumerated().map { place, pair in
       let (moment, json) = pair
@@ -32,22 +34,22 @@ public struct MomentRows: Sendable {
     }
   }
 
-  /// A JSON object a line.
+  /// The rows as JSON lines.
   public var lines: String { rows.map { JSON.object($0).encoded(style: .python) + "\n" }.joined() }
 
-  /// As RFC 4180 has it, in UTF-8; lines end with CR and LF.
+  /// The rows as CSV after RFC 4180, in UTF-8; lines end with CR and LF.
   public var csv: String {
     rows.map { Self.line($0.values.map(Self.field)) }.joined()
   }
 
-  /// What a CSV file begins with.
+  /// The first line of a CSV file.
   public static var header: String { line(columns) }
 
   private static func line(_ fields: [String]) -> String { fields.joined(separator: ",") + "\r\n" }
 
   private static func field(_ value: JSON) -> String {
     guard let text = value.string else { return value.isNull ? "" : value.encoded() }
-    // By scalars: CR and LF together are one character.
+    // Compared by scalars, as CR and LF together are one character.
     guard text.unicodeScalars.contains(where: { "\",\r\n".unicodeScalars.contains($0) }) else { return text }
     return "\"" + text.replacing("\"", with: "\"\"") + "\""
   }

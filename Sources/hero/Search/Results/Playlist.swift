@@ -1,9 +1,9 @@
 import Formats
 
-/// Moments as what players open.
+/// Moments as playlists.
 public enum Playlist {
-  /// An extended M3U list; VLC begins and ends each entry at its moment.
-  /// - Throws: `DataError` where no moment has a file.
+  /// Returns an extended M3U list; VLC begins and ends each entry at its moment.
+  /// - Throws: `DataError` if no moment has a file.
   public static func m3u(_ moments: [FoundMoment]) throws -> String {
     let lines = moments.flatMap { moment -> [String] in
       guard let file = playable(moment) else { return [] }
@@ -17,14 +17,15 @@ public enum Playlist {
     return (["#EXTM3U"] + lines).joined(separator: "\n")
   }
 
-  /// An edit list of mpv: the moments one after another as if they were one film. Its starts are
-  /// times of the files' own clocks, unlike those that players show.
-  /// - Throws: `DataError` where no moment has a file.
+  /// Returns an edit list of mpv, which plays the moments one after another as one film.
+  ///
+  /// Its starts are timestamps of the files, unlike the times that players show.
+  /// - Throws: `DataError` if no moment has a file.
   public static func edl(_ moments: [FoundMoment]) throws -> String {
     let lines = moments.compactMap { moment -> String? in
       guard let file = playable(moment) else { return nil }
       let path = file.path
-      // The length before a name lets it hold any character.
+      // The length before a name allows any character in it.
       return
         "%\(path.utf8.count)%\(path),start=\(file.start + moment.start),length=\(moment.end - moment.start)"
     }
@@ -32,7 +33,7 @@ public enum Playlist {
     return (["# mpv EDL v0"] + lines).joined(separator: "\n")
   }
 
-  /// A line that tells of moments which a list cannot hold; nil where it holds all, or none.
+  /// Returns a line about moments that a list cannot hold; nil if it holds all of them, or none.
   public static func leftOut(of moments: [FoundMoment]) -> String? {
     let others = moments.filter { playable($0) == nil }
     guard let first = others.first, others.count < moments.count else { return nil }

@@ -3,9 +3,9 @@ import Formats
 /// Moments as labels that FiftyOne imports: `FiftyOneTemporalDetectionDataset`.
 ///
 /// Videos are named by their files, so that the labels alone make a data set. A video without a
-/// file has its name, which FiftyOne looks for in its `data_path`.
+/// file keeps its name, which FiftyOne looks for in its `data_path`.
 public enum TemporalDetections {
-  /// The export of one search: `labels.json` of a `FiftyOneTemporalDetectionDataset`.
+  /// Returns the export of one search: `labels.json` of a `FiftyOneTemporalDetectionDataset`.
   public static func json(_ query: String, _ moments: [FoundMoment]) -> JSON {
     var labels: JSONObject = [:]
     for moment in moments {

@@ -1,16 +1,19 @@
 import Formats
 import Foundation
 
-/// Moments as a project of the VGG Image Annotator, version 3, which plays the videos with a
-/// segment on their time line for each moment.
+/// Moments as a project of the VGG Image Annotator, version 3.
+///
+/// The annotator plays the videos and shows each moment as a segment of their time line.
 public enum ViaProject {
-  /// Of `_via_file.js`: a video, chosen by hand or read from a path.
+  /// Constants of `_via_file.js`: a video, chosen by hand or read from a path.
   private static let (video, byHand, byPath) = (JSON.int(4), JSON.int(1), JSON.int(3))
-  /// Of `_via_attribute.js`.
+  /// Constants of `_via_attribute.js`.
   private static let (text, selection) = (JSON.int(1), JSON.int(4))
   /// The attributes of a segment.
   private static let (query, score) = ("1", "2")
 
+  /// Returns the project of one search.
+  ///
   /// - Parameters:
   ///   - moments: those of one video become segments of one file.
   ///   - created: seconds since 1970.
@@ -28,7 +31,7 @@ public enum ViaProject {
         files[id] = file(id, moment.video)
         views[id] = ["fid_list": [.string(id)]]
       }
-      // The annotator counts as a browser plays: from the file's own beginning.
+      // The annotator counts time from the file's own beginning, as a browser does.
       let first = moment.video.file?.start ?? 0
       segments["\(id)_\(place + 1)"] = [
         "vid": .string(id), "flg": 0, "z": [.double(moment.start + first), .double(moment.end + first)],
@@ -65,7 +68,7 @@ public enum ViaProject {
     ]
   }
 
-  /// A video without a file is one that the annotator asks for.
+  /// Returns the entry of a video; the annotator asks the user for a video without a file.
   private static func file(_ id: String, _ indexed: IndexedVideo) -> JSON {
     let path = indexed.file?.path
     let address = path?.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed)

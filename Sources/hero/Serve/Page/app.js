@@ -1,5 +1,5 @@
-// The page: a start page, a search and its results, the evaluation of a split, and the address
-// that leads back to each.
+// The page: the start page, the search and its results, the evaluation of a split, and an address
+// for each of them.
 import { $, announce, ask, count, element, failed, kept, length } from "/common.js";
 import * as cards from "/cards.js";
 import * as evaluation from "/evaluation.js";
@@ -10,7 +10,7 @@ const longestList = 200; // moments of an answer, videos of a page
 let turn = 0; // answers to older questions are not shown
 let browsed = 0; // videos of the start page
 
-// The address: ?q= the query, v= the video that is played, t= its moment, view=evaluation.
+// The address: ?q= the query, v= the video played, t= its moment, view=evaluation.
 
 function address({ query, video, start, end, view }) {
   const parts = new URLSearchParams();
@@ -32,7 +32,7 @@ function goTo(place) {
 const currentQuery = () => new URLSearchParams(location.search).get("q") ?? "";
 const currentView = () => ($("evaluation").hidden ? "results" : "evaluation");
 
-// Shows what the address says.
+// Shows the state that the address describes.
 async function fromAddress() {
   const parts = new URLSearchParams(location.search);
   const [query, video] = [parts.get("q") ?? "", parts.get("v")];
@@ -50,7 +50,7 @@ async function fromAddress() {
 }
 window.addEventListener("popstate", fromAddress);
 
-// Opens a video by its name, which lasts longer than its number.
+// Opens a video by its name, which stays valid longer than its number.
 async function openNamed(name, times, query) {
   const [start, end] = times.split("-").map(Number);
   try {
@@ -64,7 +64,7 @@ async function openNamed(name, times, query) {
   }
 }
 
-// Plays a moment without going there.
+// Plays a moment without changing the address.
 function show(moment) {
   cards.mark(moment.number);
   player.play({ predicted: [[moment.start, moment.end]], truth: [], ...moment });
@@ -134,7 +134,7 @@ async function home() {
   if (browsed === 0) browse();
 }
 
-// What is searched, how old it is and what is missing from disk.
+// Describes the index: its size, its age and the files missing from disk.
 function about() {
   if (!index) return;
   const parts = [`${count(index.videos, "video")}, ${length(index.frames * index.frame_interval)} together`];
@@ -214,13 +214,12 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "a" && !$("asking").hidden) $("question").focus();
   else if (event.key === "ArrowRight") player.seek(player.played() + 5);
   else if (event.key === "ArrowLeft") player.seek(player.played() - 5);
-  // On a card Space pauses what it plays; another card opens by Enter. On any other button it
-  // presses.
+  // On the current card, Space pauses its video. On any other button, Space presses the button.
   else if (event.key === " " && target.id !== "video" && (target.tagName !== "BUTTON" || target.getAttribute("aria-current"))) player.toggle();
   else return;
   event.preventDefault();
 });
-// A button is pressed when Space is let go.
+// Browsers press a button when Space is released.
 document.addEventListener("keyup", (event) => {
   if (event.key === " " && event.target.tagName === "BUTTON" && event.target.getAttribute("aria-current") && player.isOpen()) {
     event.preventDefault();

@@ -1,4 +1,4 @@
-// Moments that were found, as cards: one a video, its best moment first.
+// The moments found, as cards: one for each video, its best moment first.
 import { $, announce, count, clock, element, picture, span } from "/common.js";
 
 const shownAtFirst = 24;
@@ -8,8 +8,8 @@ let moments = 0;
 let seconds = 0;
 let open = () => {};
 
-// From the numbers of an answer to the length of a bar. Scores may be products over many orders of
-// magnitude.
+// Returns a function from a score to the length of a bar, from 0 to 1. Scores may span many orders
+// of magnitude.
 function scale(all) {
   const scores = all.map((moment) => moment.score).filter((score) => score !== null);
   const isWide = scores.length > 1 && Math.min(...scores) > 0 && Math.max(...scores) > 20 * Math.min(...scores);
@@ -105,7 +105,7 @@ function card(moment) {
   return button;
 }
 
-// Marks the card of the video that the player shows.
+// Marks the card of the video in the player.
 export function mark(number) {
   for (const button of document.querySelectorAll(".card, .tile")) {
     if (Number(button.dataset.number) === number) button.setAttribute("aria-current", "true");
@@ -126,7 +126,7 @@ $("more-cards").addEventListener("click", () => {
   $("cards").children[from]?.querySelector(".card")?.focus();
 });
 
-// A video of the start page.
+// Creates the card of a video on the start page.
 export function videoCard(video, whatOpens) {
   const button = element("button", { type: "button", className: "tile" },
     element("span", { className: "picture" },

@@ -1,5 +1,5 @@
-// What every part of the page uses. What came from a file or a person goes into the page as text,
-// never as markup.
+// Helpers for every part of the page. Text from files and users enters the page as text, never as
+// markup.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -45,7 +45,7 @@ export const failed = (error) => `That did not work: ${error.message}.`;
 export const picture = (shown, number, time) =>
   `/thumbnail/${number}?t=${Math.max(0, time).toFixed(1)}&of=${shown.mark}`;
 
-// A thing that this browser keeps: the last searches, how the player goes on.
+// Values that this browser stores: the last searches, and how the player continues.
 export const kept = {
   get(key, otherwise) {
     try {
@@ -61,7 +61,7 @@ export const kept = {
   },
 };
 
-// Says something to those who hear the page, and to those who see it.
+// Announces a text to screen readers and shows it.
 export function announce(text) {
   $("status").textContent = text;
 }

@@ -1,4 +1,4 @@
-// The queries of an annotated split beside what was found for them.
+// The queries of an annotated split beside the moments found for them.
 import { $, ask, clock, element, failed, span } from "/common.js";
 
 let limit = 50;

@@ -1,4 +1,4 @@
-// The player: a moment of a video, where it lies, what is said, and what models tell of it.
+// The player: a moment of a video, its timeline, its subtitles, and the answers of models about it.
 import { $, ask, clock, element, failed, kept, picture, span } from "/common.js";
 import { Timeline } from "/timeline.js";
 
@@ -23,7 +23,7 @@ export function start(index, whenClosed) {
 
 export const isOpen = () => !$("player").hidden;
 
-// Seconds of the video that are played.
+// Returns the playing position in seconds of the video.
 export const played = () => Math.max(0, video.currentTime - offset);
 
 export function seek(seconds) {
@@ -42,7 +42,7 @@ export function toggle() {
 // wanted: { number, video, start, end, query, predicted, truth }
 export async function play(wanted) {
   current = wanted;
-  // Nothing of the video before goes on behind this one.
+  // The previous video stops, so that it does not play on behind this one.
   video.pause();
   $("player").hidden = false;
   document.body.classList.add("plays");
@@ -79,8 +79,8 @@ export async function play(wanted) {
   }
 }
 
-// Whether the player's file is the one of `wanted`. While another video's particulars are on their
-// way, the player still has the file before.
+// Returns whether the player holds the file of `wanted`. While another video's details load, the
+// player still holds the previous file.
 function holds(wanted) {
   return video.getAttribute("src") === `/media/${wanted.number}`;
 }
@@ -101,7 +101,7 @@ function open(wanted, about) {
   video.src = `/media/${wanted.number}`;
 }
 
-// There is nothing to play: says why, and shows the moment in pictures.
+// Shows why nothing can be played, and pictures of the moment instead.
 function close(reason, wanted, about) {
   video.pause();
   video.removeAttribute("src");
@@ -117,7 +117,7 @@ function close(reason, wanted, about) {
 
 function begin(wanted) {
   seek(wanted.start);
-  // A browser may want a click on the player itself first.
+  // A browser may require a click on the player first.
   video.play().catch(() => {});
 }
 
@@ -137,7 +137,7 @@ video.addEventListener("error", async () => {
   if (current === wanted) close("This browser cannot play the file. Another player may.", wanted, about);
 });
 
-// The moment as a file of its own, as it stands beside the player.
+// The link that downloads the moment as a separate file.
 const cut = element("a", { textContent: "Cut the moment out" });
 
 function showCut(wanted) {
@@ -146,7 +146,7 @@ function showCut(wanted) {
   cut.title = `Download ${span(moment[0], moment[1])}`;
 }
 
-// Where the file is, and how to open the moment elsewhere.
+// Shows the path of the file, and commands that open the moment in other players.
 function files(wanted, about) {
   const parts = [];
   if (about.present) {
@@ -155,7 +155,7 @@ function files(wanted, about) {
   }
   if (about.path) {
     const quoted = `'${about.path.replaceAll("'", "'\\''")}'`;
-    // Both count from the file's beginning, whatever its own clock says there.
+    // Both players count from the file's beginning, whatever its timestamps are.
     const at = wanted.start.toFixed(1);
     parts.push(copy("Copy the path", about.path), copy("Copy a command for mpv", `mpv --start=${at} -- ${quoted}`),
       copy("for VLC", `vlc --start-time=${at} ${quoted}`), element("code", { textContent: about.path }));
@@ -236,7 +236,7 @@ export function hide() {
 }
 $("close").addEventListener("click", () => closed());
 
-// Models that tell of the video: what happens in the moment, which answer to a question is right.
+// Models that answer about the video: a caption of the moment, or the right answer to a question.
 
 function setMoment(start, end) {
   moment = [Math.max(0, start), Math.max(start, end)];
@@ -296,7 +296,7 @@ $("asking").addEventListener("submit", async (event) => {
   $("reply").textContent = "…";
   try {
     const texts = rows.map((row) => `&a=${encodeURIComponent(row.firstChild.value)}`).join("");
-    // Of a long video the model reads what is around the moment.
+    // In a long video, the model reads the part around the moment.
     const part = moment[0] < moment[1] ? `&start=${moment[0]}&end=${moment[1]}` : "";
     const answer = await ask(`/api/ask/${wanted.number}?q=${encodeURIComponent($("question").value)}${texts}${part}`);
     if (current !== wanted) return;

@@ -1,5 +1,5 @@
-// The timeline of a video: how the query fits it, what was found, what is true, and where somebody
-// speaks.
+// The timeline of a video: the fit of the query, the moments found, the true moments, and the
+// speech.
 
 import { clock } from "/common.js";
 
@@ -37,14 +37,14 @@ export class Timeline {
       const step = steps[event.key];
       const wanted = event.key === "Home" ? 0 : event.key === "End" ? this.duration : this.seconds + step * this.interval;
       if (!Number.isFinite(wanted) || !(this.duration > 0)) return;
-      // The page's own keys mean something else.
+      // The page's own shortcuts use some of these keys differently.
       event.preventDefault();
       event.stopPropagation();
       seek(Math.min(this.duration, Math.max(0, wanted)));
     });
   }
 
-  // values: one a frame; spans: [start, end] in seconds.
+  // values: one for each frame; spans: [start, end] in seconds.
   draw({ duration, interval, values, predicted, truth, speech }) {
     this.duration = duration;
     this.interval = interval;

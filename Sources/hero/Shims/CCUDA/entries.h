@@ -1,4 +1,4 @@
-// The functions that are called of NVIDIA's libraries: LIBRARY(field of hero_cuda_functions,
+// The functions of NVIDIA's libraries that hero calls: LIBRARY(field of hero_cuda_functions,
 // exported name).
 
 DRIVER(error_string, cuGetErrorString)

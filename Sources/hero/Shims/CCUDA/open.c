@@ -21,7 +21,7 @@ static const entry entries[] = {
 };
 
 int hero_cuda_open(hero_cuda_functions *functions, hero_cuda_library library, const char *file, char *problem, size_t size) {
-  // Never closed: the driver does not survive it.
+  // The library stays open: the driver does not survive being closed.
   void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *reason = dlerror();

@@ -89,9 +89,10 @@ static bool fine(dnnl_status_t status, const char *what) {
   return false;
 }
 
-/// A release's own comes first. Debian 12 and Ubuntu name the library by its major version, Debian
-/// 13 by a minor one as well, which need not be the headers'. Within a major version what was there
-/// stays.
+/// Opens oneDNN, a release's own library first.
+///
+/// Debian 12 and Ubuntu name the library by its major version. Debian 13 adds a minor one, which
+/// may differ from the headers'. A major version keeps the functions that it had.
 static void *open_library(void) {
   static const char *const names[] = {
       "libhero-dnnl.so." TEXT(DNNL_VERSION_MAJOR), "libdnnl.so." TEXT(DNNL_VERSION_MAJOR)};
@@ -111,8 +112,8 @@ static void *open_library(void) {
 }
 
 static void load(void) {
-  // Threads of OpenMP that wait turn in circles otherwise, and take the time of whoever should
-  // work: features beside other work took four to seven times as long, and alone a fifth more.
+  // Otherwise OpenMP's waiting threads spin and take time from those that work. Extracting features
+  // took four to seven times as long beside other work, and a fifth more alone.
   setenv("OMP_WAIT_POLICY", "passive", 0);
   if (threads > 0) {
     char text[16];
@@ -145,8 +146,10 @@ const char *hero_dnnl_load(int count) {
 
 const char *hero_dnnl_problem(void) { return problem; }
 
-/// The names are sets of bits: newer instructions have those of the older ones they include. They
-/// are x86-64's only.
+/// Returns whether oneDNN uses some of x86-64's instructions.
+///
+/// The names are sets of bits: newer instructions have the bits of the older ones that they
+/// include.
 static bool has(dnnl_cpu_isa_t wanted) {
 #if defined(__x86_64__)
   return (dnnl.dnnl_get_effective_cpu_isa() & wanted) == wanted;
@@ -275,7 +278,7 @@ struct hero_primitive {
   dnnl_exec_arg_t arguments[MOST_ARGUMENTS];
 };
 
-/// What is done to the result before it is stored; scratch memory is the caller's.
+/// Returns attributes: what is done to the result before it is stored, and scratch from the caller.
 static dnnl_primitive_attr_t attributes(bool add, bool relu, hero_after after_product) {
   dnnl_primitive_attr_t made = NULL;
   if (dnnl.dnnl_primitive_attr_create(&made) != dnnl_success) return NULL;

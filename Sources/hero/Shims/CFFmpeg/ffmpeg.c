@@ -9,8 +9,8 @@
 
 #include "rows.h"
 
-/// A function of FFmpeg's, under its own name, that calls the loaded one. Hidden, so that the
-/// libraries themselves never meet these.
+/// Defines a function of FFmpeg's under its own name, which calls the loaded one. It is hidden, so
+/// that the libraries themselves never see it.
 #define FORWARD(result, name, parameters, arguments)                     \
   static __typeof__(name) *loaded_##name;                                \
   __attribute__((visibility("hidden"))) result name parameters {         \
@@ -41,7 +41,7 @@ FORWARD(int, avformat_query_codec, (const AVOutputFormat *format, enum AVCodecID
         (format, codec, strictness))
 FORWARD(void *, av_memdup, (const void *data, size_t size), (data, size))
 FORWARD(void, av_free, (void *data), (data))
-// Until FFmpeg 6; from 7 on the parameters have what streams had.
+// Until FFmpeg 6; from 7 on, the parameters hold this data instead of the streams.
 static int (*loaded_av_stream_add_side_data)(
     AVStream *stream, enum AVPacketSideDataType type, uint8_t *data, size_t size);
 FORWARD(void, avformat_free_context, (AVFormatContext *context), (context))
@@ -129,13 +129,13 @@ static const struct layout {
 };
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
-// The same of the headers here, some of whose fields are on their way out.
+// The layout by the headers here, some of whose fields are deprecated.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static const unsigned short own_row[] = {HERO_AV_ROW};
 #pragma GCC diagnostic pop
 
-/// That of the loaded libraries.
+/// The layout of the loaded libraries.
 static const struct layout *layout;
 
 static const struct {
@@ -220,7 +220,7 @@ static bool open_version(const struct layout *version, void *handles[LIBRARIES])
     handles[i] = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (handles[i]) continue;
     const char *reason = dlerror();
-    // Of a version that is partly there.
+    // Only a version that is partly there has a reason to report.
     if (i > 0) snprintf(problem, sizeof problem, "%s", reason ? reason : name);
     while (i-- > 0) dlclose(handles[i]);
     return false;
@@ -244,7 +244,7 @@ static void load(void) {
     }
   }
   *(void **)&loaded_av_stream_add_side_data = dlsym(handles[FORMAT], "av_stream_add_side_data");
-  // What a damaged file makes FFmpeg say is said by hero, once.
+  // FFmpeg stays quiet: hero itself reports a damaged file, once.
   av_log_set_level(AV_LOG_QUIET);
 }
 
@@ -275,7 +275,7 @@ int hero_av_error_invalid_argument(void) { return AVERROR(EINVAL); }
 int64_t hero_av_no_timestamp(void) { return AV_NOPTS_VALUE; }
 AVRational hero_av_microseconds(void) { return AV_TIME_BASE_Q; }
 
-// Where both are depends on the version.
+// The place of the data and of their count depends on the version.
 
 static const int32_t *matrix_in(const AVPacketSideData *data, int count) {
   for (int i = 0; i < count; i++)
@@ -300,7 +300,7 @@ bool hero_av_container_holds(const char *container, enum AVCodecID codec) {
 }
 
 int hero_av_copy_display_matrix(AVStream *to, const AVStream *from) {
-  // Parameters that have it were copied with it.
+  // Parameters that hold the matrix were copied with it.
   if (!hero_av_place(from, HERO_AV_STREAM_SIDE_DATA)) return 0;
   const int32_t *matrix = hero_av_display_matrix(from);
   if (!matrix) return 0;
@@ -330,8 +330,8 @@ const char *hero_av_channels(const AVFrame *frame, char *text, size_t size) {
   const AVChannelLayout *layout = FIELD(AVChannelLayout, frame, FRAME_LAYOUT);
   char name[64];
   const int length = av_channel_layout_describe(layout, name, sizeof name);
-  // "2 channels" of which nobody says where they are, and layouts with places of their own, go by
-  // their number.
+  // Layouts whose channels have no known places ("2 channels"), and those with places of their own,
+  // go by their number.
   if (length > 0 && (size_t)length <= sizeof name && !strpbrk(name, " @:|()"))
     snprintf(text, size, "channel_layout=%s", name);
   else if (layout->order == AV_CHANNEL_ORDER_NATIVE)

@@ -1,6 +1,6 @@
-// Where the fields of fields.h lie in each version of FFmpeg that hero opens, from 5 to 9: the
-// major versions of libavformat, libavcodec, libavfilter and libavutil, then bytes from a
-// structure's beginning. `Scripts/ffmpeg-layout` prints a row.
+// The offsets of the fields of fields.h in each version of FFmpeg that hero opens, from 5 to 9. A
+// row has the major versions of libavformat, libavcodec, libavfilter and libavutil, then the
+// offsets in bytes. `Scripts/ffmpeg-layout` prints a row.
     {{59, 59, 8, 57},
      {8, 8, 16, 24, 32, 36, 40, 48, 56, 64, 72, 0, 64, 104, 108, 112,
       116, 128, 136, 168, 208, 344, 448, 360, NOWHERE, 0, 208, 16, 32, 48, 52, 56,

@@ -1,4 +1,4 @@
-// Where each field of fields.h lies in the FFmpeg whose headers are compiled with: HERO_AV_ROW.
+// The offsets of the fields of fields.h in the FFmpeg whose headers are compiled with: HERO_AV_ROW.
 #include <stddef.h>
 
 #include "fields.h"

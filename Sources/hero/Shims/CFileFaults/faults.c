@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// Everything here runs inside a signal handler: system calls and the stack, nothing that allocates
-// or locks.
+// Everything here runs inside a signal handler: it uses system calls and the stack, and nothing
+// that allocates or locks.
 
 static void say(const char *text, size_t length) {
   while (length > 0) {
@@ -32,8 +32,8 @@ static uintptr_t number(const char **text) {
   return value;
 }
 
-/// Whether a line of /proc/self/maps, `from-to rights offset device node path`, is of the mapping
-/// with the address; its path then.
+/// Returns the path in a line of /proc/self/maps, `from-to rights offset device node path`, if its
+/// mapping has the address; else 0.
 static const char *path_in(const char *line, uintptr_t address) {
   uintptr_t from = number(&line);
   if (*line++ != '-') return 0;
@@ -41,7 +41,7 @@ static const char *path_in(const char *line, uintptr_t address) {
   return address >= from && address < to ? strchr(line, '/') : 0;
 }
 
-/// Says which file an address belongs to. Returns 0 where it belongs to none.
+/// Writes the name of the file that an address belongs to. Returns 0 if it belongs to none.
 static int say_file(uintptr_t address) {
   int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (maps < 0) return 0;
@@ -68,7 +68,7 @@ static int say_file(uintptr_t address) {
 
 static void end(int signal, siginfo_t *info, void *context) {
   (void)signal, (void)context;
-  // Several threads may read the file: the first says so, the others wait for the end.
+  // Several threads may read the file: the first reports it, the others wait for the end.
   static atomic_flag begun = ATOMIC_FLAG_INIT;
   while (atomic_flag_test_and_set(&begun)) pause();
   static const char head[] = "hero: error: ", unknown[] = "a file that was being read";

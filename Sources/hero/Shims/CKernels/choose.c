@@ -13,8 +13,8 @@ extern const hero_kernels hero_kernels_base;
 #if defined(__x86_64__)
 extern const hero_kernels hero_kernels_avx2, hero_kernels_avx512, hero_kernels_avx512bf16, hero_kernels_amx;
 
-// Whether this process may use AMX. The registers are large, so Linux (from 5.16 on) gives them to
-// processes that ask. It refuses where a thread's signal stack is too small for them.
+// Returns whether this process may use AMX. The registers are large, so Linux (from 5.16 on) gives
+// them only to processes that ask. It refuses if a thread's signal stack is too small for them.
 static bool may_use_tiles(void) {
   enum { OSXSAVE = 1 << 27, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AMX_INT8 = 1 << 25 };
   enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILECFG = 17, XTILEDATA = 18 };
@@ -26,11 +26,11 @@ static bool may_use_tiles(void) {
 #else
   return false;
 #endif
-  // What the system saves between threads.
+  // The state that the system saves between threads.
   unsigned saved, high, tiles = 1u << XTILECFG | 1u << XTILEDATA;
   __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
   if ((saved & tiles) != tiles) return false;
-  // There are virtual machines that tell all of the above and have no shapes of tiles.
+  // Some virtual machines report all of the above but have no shapes of tiles.
   if (!__get_cpuid_count(0x1D, 0, &a, &b, &c, &d) || a < 1) return false;
   __cpuid_count(0x1D, 1, a, b, c, d);
   unsigned bytes_of_row = b & 0xFFFF, registers = b >> 16, rows = c & 0xFFFF;

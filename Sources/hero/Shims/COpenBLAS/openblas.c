@@ -28,8 +28,8 @@ static const char *core_of(void *library) {
   return core_name ? core_name() : "unknown";
 }
 
-/// The kernels for a processor that is newer than the library, which takes those of the oldest
-/// then: ten times slower. NULL where the library knows better.
+/// Returns the kernels for a processor newer than the library, which would take those of the oldest
+/// processor and be ten times slower. NULL if the library's own choice is right.
 static const char *better_core(const char *chosen) {
 #if defined(__x86_64__)
   static const char *const oldest[] = {"Prescott", "Katmai", "Coppermine", "Northwood", "Banias", "Core2", "Generic"};
@@ -50,7 +50,7 @@ static void load(void) {
   void *library = open_library();
   const char *better = library ? better_core(core_of(library)) : NULL;
   if (better) {
-    // It chooses once, when it is opened.
+    // OpenBLAS chooses its kernels once, when it is opened.
     setenv("OPENBLAS_CORETYPE", better, 1);
     dlclose(library);
     library = open_library();

@@ -9,13 +9,13 @@
 
 #include "../CMPI/include/CMPI.h"
 
-// Collectives under way at once. Gradients are begun as they become ready and finish in that order;
-// more wait in hero's queue.
+// The most collectives under way at once. Gradients begin as they become ready and finish in that
+// order; the rest wait in hero's queue.
 enum { SLOTS = 256 };
 
 static struct {
   MPI_Request request;
-  // MPI reads them until the collective is done.
+  // MPI reads the counts until the collective is done.
   int *counts;
   int in_use;
 } slots[SLOTS];
@@ -165,8 +165,8 @@ static double pulse_beat(double seconds) {
 static const char *last_problem(void) { return message; }
 
 static void job_abort(int status) {
-  // MPICH's launcher drops what it has not passed on when it is told to end the job, and the reason
-  // was written just now.
+  // When MPICH's launcher is told to end the job, it drops what it has not passed on. The reason
+  // was written just before.
   usleep(300000);
   MPI_Abort(MPI_COMM_WORLD, status);
 }

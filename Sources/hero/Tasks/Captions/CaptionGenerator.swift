@@ -5,9 +5,9 @@ import Metrics
 import Model
 import Text
 
-/// Writes captions for clips (the reference's `TvcGenerator`).
+/// Generation of captions for clips (the reference's `TvcGenerator`).
 public struct CaptionGenerator {
-  /// One of the models that write together, with what it reads.
+  /// One of the models that write together, and the reader of its videos.
   public typealias Member = (model: CaptionModel, videos: VideoReader)
 
   private let members: [Member]
@@ -17,18 +17,18 @@ public struct CaptionGenerator {
   private let videoBatch: Int
   private let clipBatch: Int
   private let skips: SkipReport
-  /// Where the videos come from, for messages.
+  /// The first member's reader, for messages.
   private var videos: VideoReader { members[0].videos }
 
   /// - Parameters:
-  ///   - members: models that write together, at least one, of one vocabulary; a clip needs all of
-  ///     them.
-  ///   - options: how captions are searched for.
+  ///   - members: the models that write together, at least one, of one vocabulary. A clip needs all
+  ///     of them to read it.
+  ///   - options: the settings of the search.
   ///   - frameInterval: seconds between frames.
-  ///   - videoBatch: videos a pass.
-  ///   - clipBatch: clips that are decoded together, at most.
+  ///   - videoBatch: the number of videos of a pass.
+  ///   - clipBatch: the most clips to decode together.
   ///   - skips: reports every clip without a place in its video and every video that cannot be
-  ///     read; their captions are left empty.
+  ///     read; their captions are empty.
   public init(
     _ members: [Member], tokenizer: Tokenizer, options: DecodingOptions, frameInterval: Double,
     videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
@@ -43,14 +43,14 @@ public struct CaptionGenerator {
     self.skips = skips
   }
 
-  /// The clips with a caption each, in the order given; their own captions are put aside.
+  /// Writes a caption for each clip, in the order given, in place of the clip's own captions.
   ///
-  /// Every video is read and encoded once; the passes are divided among the ranks. A clip gets an
-  /// empty caption if its video cannot be read, it starts after its video's last frame, or its `ts`
-  /// is no moment. So the result covers all clips.
-  /// - Parameter progress: called with the number of clips done; what it throws ends the work.
-  /// - Returns: the rows, and how many of them could not be described.
-  /// - Throws: `DataError` where more than half of the clips cannot be described.
+  /// Each video is read and encoded once; the ranks share the passes. A clip gets an empty caption
+  /// if its video cannot be read, if it starts after the video's last frame, or if its `ts` is no
+  /// moment. The result therefore covers all clips.
+  /// - Parameter progress: takes the number of clips done; what it throws ends the work.
+  /// - Returns: the rows, and the number of clips that could not be described.
+  /// - Throws: `DataError` if more than half of the clips cannot be described.
   public func run(
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
@@ -66,8 +66,8 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
-  /// Checks whether most clips can be described, before any work is done.
-  /// - Throws: `DataError` where more than half cannot.
+  /// Checks, before any work, whether most clips can be described.
+  /// - Throws: `DataError` if more than half cannot.
   public func requireUsable(_ clips: [CaptionRow]) throws {
     for (model, videos) in members {
       try videos.requireMost(clips.lazy.map(\.video), "clips", file: videos.features.path)
@@ -82,11 +82,12 @@ public struct CaptionGenerator {
     }
   }
 
-  /// The caption of a moment of a video, however late it is: what the model reads is as much of the
-  /// video as it can, with the moment in it.
-  /// - Parameter span: nil for the whole video.
-  /// - Throws: `DataError` for a video that cannot be read, and a moment that begins after its end
-  ///   or is longer than what the model reads.
+  /// Writes the caption of a moment of a video.
+  ///
+  /// The moment may lie anywhere: the model reads as much of the video around it as it can.
+  /// - Parameter span: the moment; nil for the whole video.
+  /// - Throws: `DataError` for a video that cannot be read, and for a moment that begins after its
+  ///   end or is longer than the model reads.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
     let shown = try members.map { model, videos in
       try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
@@ -100,8 +101,7 @@ public struct CaptionGenerator {
     return tokenizer.decode(decode(shown.map(\.batch), shown.map(\.places)).first ?? [])
   }
 
-  /// Token ids of every clip's caption, without `BOS` and `EOS`; nil for clips that cannot be
-  /// described.
+  /// Returns the token ids of every clip's caption, without `BOS` and `EOS`; nil for skipped clips.
   func captionTokens(
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
@@ -116,7 +116,7 @@ public struct CaptionGenerator {
     let readers = members.map { (reader: $0.videos, configuration: $0.model.configuration) }
     let found = try communicator.divide(batches.batches) { own -> [[Int32]] in
       let queue = Prefetch(own) { [skips] number in
-        // What each member reads of the videos that all can read.
+        // What each member reads of the videos that all members can read.
         let read = try work[batches[number]].compactMap { video, clips in
           let items = try readers.compactMap { try $0.reader.read(video, for: $0.configuration, skips) }
           return items.count == readers.count ? (items: items, clips: clips) : nil
@@ -141,11 +141,10 @@ public struct CaptionGenerator {
     return captions
   }
 
-  /// Where a clip is in a batch: its video, and its frames within that.
+  /// A clip's place in a batch: its video, and its frames in that video.
   private typealias Place = (video: Int, frames: Range<Int>)
 
-  /// The clips of some videos that frames show, by their places, and those frames as each member
-  /// has them.
+  /// Returns the places of the clips that frames show, and those frames in each member's videos.
   private func shown(
     _ clips: [CaptionRow], _ spans: [TimeSpan?], _ read: [(items: [VideoItem], clips: [Int])]
   ) -> (places: [Int], ranges: [[Place]]) {
@@ -169,8 +168,9 @@ public struct CaptionGenerator {
     return (places, ranges)
   }
 
-  /// The videos, each with the places of its clips, in the order in which they first come up, and
-  /// where in its video each clip is. Clips whose `ts` is no moment are left out.
+  /// Groups the clips by video, in order of first occurrence, and returns each clip's span.
+  ///
+  /// Clips whose `ts` is no moment are skipped.
   private func byVideo(
     _ clips: [CaptionRow]
   ) throws -> (work: [(video: String, clips: [Int])], spans: [TimeSpan?]) {
@@ -196,7 +196,7 @@ public struct CaptionGenerator {
 
   /// - Parameters:
   ///   - batches: the videos, as each member reads them.
-  ///   - clips: the clips, as each member has them.
+  ///   - clips: the clips' places in each member's batch.
   private func decode(_ batches: [VideoBatch], _ clips: [[Place]]) -> [[Int32]] {
     guard !clips[0].isEmpty else { return [] }
     let bounds = CaptionBounds(beginning: tokenizer.bos, end: tokenizer.eos)
@@ -222,7 +222,7 @@ public struct CaptionGenerator {
 }
 
 extension CaptionRow {
-  /// Nil where the clip is the whole video.
+  /// Returns the clip's times; nil where the clip is the whole video.
   fileprivate func span() throws -> TimeSpan? {
     guard let times else { return nil }
     guard times.count == 2, times.allSatisfy(TimeSpan.isTime), times[0] <= times[1] else {
@@ -235,9 +235,9 @@ extension CaptionRow {
 }
 
 extension CaptionRow {
-  /// The rows of a file that can be used.
+  /// Reads the usable rows of a file.
   /// - Parameter skips: reports every other row.
-  /// - Throws: `DataError` where the file cannot be read, or more than half of its rows.
+  /// - Throws: `DataError` if the file or more than half of its rows cannot be read.
   public static func read(path: String, skips: SkipReport) throws -> [CaptionRow] {
     var errors: [DataError] = []
     let rows = try read(path: path) { place, error in
@@ -250,9 +250,9 @@ extension CaptionRow {
 }
 
 extension CaptionStore {
-  /// All clips, with the captions that the annotators gave them.
-  /// - Parameter skips: reports every clip whose row cannot be read; it is left out.
-  /// - Throws: `DataError` where more than half of the clips cannot be read.
+  /// Reads all clips, with the annotators' captions.
+  /// - Parameter skips: reports every clip whose row cannot be read; such clips are skipped.
+  /// - Throws: `DataError` if more than half of the clips cannot be read.
   public func rows(skips: SkipReport = SkipReport()) throws -> [CaptionRow] {
     let rows = try clipIDs.compactMap { id -> CaptionRow? in
       do {

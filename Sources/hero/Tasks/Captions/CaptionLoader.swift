@@ -3,33 +3,35 @@ import Engine
 import Formats
 import Model
 
-/// Batches of videos with their captions (Docs/Computation.md §1, §3 "TVC"; the reference's
-/// `TvcTrainDataset`).
+/// A loader of batches of videos with their captions (Docs/Computation.md §1, §3 "TVC").
+///
+/// The reference's `TvcTrainDataset`.
 public struct CaptionLoader: BatchLoader {
-  /// As one corpus: the videos of one after those of the other.
+  /// The stores, which form one corpus in this order.
   public let stores: [CaptionStore]
-  /// Where the frames and subtitles of the clips come from.
+  /// The frames and subtitles of the clips' videos.
   public let videos: VideoReader
-  /// The videos to use, with their places among the stores; and the caption of each item where it
-  /// is one, nil where an item is a video with its captions.
+  /// The items, each a video and its store's place in `stores`.
+  ///
+  /// `caption` is nil where an item is a video with its captions, else the item's one caption.
   public let names: [(store: Int, video: String, caption: String?)]
   /// Seconds between frames.
   public let frameInterval: Double
-  /// What the batches are for.
+  /// The shape of the model that reads the batches.
   public let model: ModelConfiguration
   private let captionsPerVideo: Int
-  /// Tokens of a caption, `[BOS]` included.
+  /// The most tokens of a caption, including `[BOS]`.
   private let maxTextLength: Int
-  /// Which videos, clips and captions went unused, and why.
+  /// The report of the videos, clips and captions that cannot be used.
   public let skips: SkipReport
 
   /// - Parameters:
-  ///   - maxTextLength: `max_txt_len`; captions are cut to it where it is positive, and to what the
-  ///     decoder holds.
-  ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are
-  ///     used if it is not positive.
+  ///   - maxTextLength: the most tokens of a caption (`max_txt_len`), if positive. Captions are
+  ///     also cut to the decoder's positions.
+  ///   - captionsPerVideo: the number of captions drawn from a video that has more
+  ///     (`max_cap_per_vid`); all are used if it is not positive.
   ///   - skips: reports every video, clip or caption that cannot be used.
-  /// - Throws: `DataError` where the stores lack more than half of the videos.
+  /// - Throws: `DataError` if the stores lack more than half of the videos.
   public init(
     captions stores: [CaptionStore], videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
     frameInterval: Double, model: ModelConfiguration,
@@ -44,8 +46,7 @@ public struct CaptionLoader: BatchLoader {
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
     self.skips = skips
     names = stores.enumerated().flatMap { place, store -> [(store: Int, video: String, caption: String?)] in
-      // VALUE's captioners go through queries one by one; a number of captions a video says that
-      // videos are meant.
+      // VALUE's captioners go through queries one by one, unless captions per video are set.
       if store.holdsQueries, captionsPerVideo <= 0 {
         return store.captionIDs.map { (place, $0.video, $0.id) }
       }
@@ -57,15 +58,15 @@ public struct CaptionLoader: BatchLoader {
     }
   }
 
-  /// Videos, or captions where each is an item of its own.
+  /// The number of videos, or of captions where each is an item.
   public var itemCount: Int { names.count }
-  /// Of the whole video, which is encoded for any of its clips.
+  /// Returns the number of frames of the whole video, which any of its clips needs encoded.
   public func frames(of item: Int) -> Int { videos.frameCount(of: names[item].video) ?? 0 }
 
-  /// The clips of these videos with their captions: `[BOS] caption` as input, `caption [EOS]` as
-  /// target, both cut to `max_txt_len`.
+  /// Returns the clips of these videos with their captions.
   ///
-  /// - Returns: nil where no item can be used.
+  /// The input is `[BOS] caption`, the target `caption [EOS]`, both cut to `max_txt_len`.
+  /// - Returns: nil if no item can be used.
   public func batch(of items: [Int], random: RandomStream) throws -> CaptionBatch? {
     var read: [VideoItem] = []
     var clips: [(video: Int, frames: Range<Int>)] = []
@@ -95,7 +96,7 @@ public struct CaptionLoader: BatchLoader {
       videos: try VideoBatch(read, model: model), clips: clips, inputs: inputs, targets: targets)
   }
 
-  /// Captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
+  /// Returns captions of a video with their clips' frames, drawn if there are more than wanted.
   private func described(
     _ video: VideoItem, _ ids: [String], by captions: CaptionStore, random: inout RandomStream
   ) -> [(frames: Range<Int>, tokens: [Int32])] {
@@ -120,7 +121,7 @@ public struct CaptionLoader: BatchLoader {
     }
   }
 
-  /// - Throws: `DataError` for ids that the model gives no score.
+  /// - Throws: `DataError` for ids outside the vocabulary that the model scores.
   private func check(_ tokens: [Int32]) throws {
     let known = model.cross.vocabulary ?? 0
     for token in tokens where token < 0 || token >= known {
@@ -132,7 +133,7 @@ public struct CaptionLoader: BatchLoader {
 }
 
 extension DataError {
-  /// What keeps a clip from being used: it starts after the last frame that is left of its video.
+  /// Returns the error of a clip that starts after the last frame kept of its video.
   static func clipBeyondVideo(_ video: String, frames: Int) -> DataError {
     DataError(
       "the clip starts after the last of the \(frames) frames of \"\(video)\"",

@@ -3,17 +3,16 @@ import Model
 
 extension CaptionBatch: TaskBatch {}
 extension CaptionInput: TaskInput {
-  /// `.targets`: the words to predict, of all captions.
+  /// The number of words to predict, over all captions (`.targets`).
   public var counts: [Counted: Int] { [.targets: targets.count] }
 }
 
 extension CaptionModel {
-  /// Mean over all words of all captions of the divergence between the smoothed target and the
-  /// prediction.
+  /// Computes the mean divergence between smoothed targets and predictions, over all words.
   ///
   /// - Parameters:
-  ///   - words: of all ranks' captions; nil for a process that is alone.
-  ///   - smoothing: `lsr`, the probability spread over the words that are not the target.
+  ///   - words: the number of words of all ranks' captions; nil for a process that runs alone.
+  ///   - smoothing: the probability spread over the words that are not the target (`lsr`).
   public func loss(_ tape: Tape, _ input: CaptionInput, words: Int? = nil, smoothing: Float) -> Tensor? {
     let words = words ?? input.targets.count
     return wordLosses(tape, input, words: words, smoothing: smoothing).map {
@@ -21,8 +20,9 @@ extension CaptionModel {
     }
   }
 
-  /// The losses of the words, caption after caption; their mean's gradient flows back. Nil where
-  /// there are none.
+  /// Computes the losses of the words, caption by caption; nil if there are no words.
+  ///
+  /// The gradient is that of their mean.
   func wordLosses(_ tape: Tape, _ input: CaptionInput, words: Int? = nil, smoothing: Float) -> Tensor? {
     guard input.targets.count > 0 else { return nil }
     return tape.crossEntropy(
@@ -33,15 +33,15 @@ extension CaptionModel {
 
 /// Fine-tuning for captions: TVC.
 public final class CaptionSource: ModelSource {
-  /// As logs name it, such as `tvc`.
+  /// The name in logs, such as `tvc`.
   public let name: String
-  /// The decoder's parameters with those of the encoder.
+  /// The model: the parameters of the decoder and of the encoder.
   public let model: CaptionModel
-  /// What the batches come from.
+  /// The maker of the batches.
   public let loader: CaptionLoader
   private let smoothing: Float
 
-  /// - Parameter smoothing: `lsr`.
+  /// - Parameter smoothing: the label smoothing (`lsr`).
   public init(name: String, model: CaptionModel, loader: CaptionLoader, smoothing: Float = 0.1) {
     self.name = name
     self.model = model
@@ -49,7 +49,7 @@ public final class CaptionSource: ModelSource {
     self.loader = loader
   }
 
-  /// One part, "loss": this rank's share of the mean over all ranks' words.
+  /// Computes one part, "loss": this rank's share of the mean over all ranks' words.
   public func loss(
     _ tape: Tape, _ input: CaptionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {

@@ -1,35 +1,34 @@
 import Engine
 
-/// What a loss may be a mean over.
+/// The counts that a loss may divide by.
 public enum Counted: Int, CaseIterable, Sendable {
-  /// Known answers, truths of statements, words, hidden frames, places that frames came from.
+  /// Known answers and truth labels, masked words, hidden frames, and places of shuffled frames.
   case targets
   /// Known moments of questions.
   case moments
-  /// Known first and last frames of queries' moments.
+  /// Known first and last frames of the queries' moments.
   case starts, ends
   case queries
-  /// Videos that queries are about, counted once a query, and videos of the batch.
+  /// The videos that the queries are about, once per query, and the videos of the batch.
   case slots, videos
-  /// Frames that MFM does not hide.
+  /// The frames that MFM does not hide.
   case others
 }
 
-/// What each rank brings to one batch of all ranks.
+/// The counts that each rank contributes to one batch of all ranks.
 ///
-/// A loss is a mean over the whole batch (its known answers, its words, its queries), so a rank
-/// divides by what all have together. Its gradients are then its part of the whole, and are added
-/// up.
+/// A loss is a mean over the whole batch (its known answers, its words, its queries). A rank
+/// divides by the total over all ranks, and the ranks add up their gradients.
 public struct BatchShare: Equatable, Sendable {
-  /// The counts of each rank.
+  /// The counts, by rank.
   private let counts: [[Counted: Int]]
   /// This rank.
   public let rank: Int
 
-  /// The batch of a process that is alone.
+  /// Makes the share of a process that runs alone.
   public init(alone counts: [Counted: Int]) { self.init(counts, among: SoleCommunicator.shared) }
 
-  /// Asks all ranks; a collective.
+  /// Gathers the counts of all ranks; a collective.
   public init(_ own: [Counted: Int], among communicator: any Communicator) {
     let places = Counted.allCases
     rank = communicator.rank
@@ -44,15 +43,15 @@ public struct BatchShare: Equatable, Sendable {
     }
   }
 
-  /// Whether no rank has anything.
+  /// Whether every count of every rank is 0.
   public var isEmpty: Bool { counts.allSatisfy { $0.values.allSatisfy { $0 == 0 } } }
 
-  /// How many every rank has.
+  /// The count of each rank.
   public func byRank(_ what: Counted) -> [Int] { counts.map { $0[what] ?? 0 } }
 
-  /// How many all ranks have together.
+  /// The sum over all ranks.
   public func total(_ what: Counted) -> Int { byRank(what).reduce(0, +) }
 
-  /// How many the ranks before this one have.
+  /// The sum over the ranks before this one.
   public func before(_ what: Counted) -> Int { byRank(what)[..<rank].reduce(0, +) }
 }

@@ -2,7 +2,7 @@ import Corpus
 import Formats
 import Model
 
-/// The videos of a batch; each is read once, however many items use it.
+/// The videos of a batch, each read once however many items use it.
 struct BatchVideos {
   let reader: VideoReader
   let model: ModelConfiguration
@@ -11,8 +11,8 @@ struct BatchVideos {
 
   init(_ reader: VideoReader, model: ModelConfiguration) { (self.reader, self.model) = (reader, model) }
 
-  /// The place of a video among `items`.
-  /// - Throws: `DataError` for a video that cannot be read, or that the model cannot.
+  /// Returns the place of a video among `items`.
+  /// - Throws: `DataError` for a video that cannot be read, or that the model cannot take.
   mutating func place(of name: String) throws -> Int {
     if let place = places[name] { return place }
     let item = try reader.read(name)

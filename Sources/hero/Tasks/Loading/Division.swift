@@ -4,11 +4,11 @@ import Engine
 extension Communicator {
   /// Does this rank's part of some work and joins all ranks' results, in the order of the work.
   ///
-  /// Progress is scaled to the whole: the other ranks are about as far. If one rank was
+  /// The ranks advance about equally fast, so progress is scaled to the whole work. If one rank is
   /// interrupted, all stop.
   /// - Parameters:
-  ///   - pieces: how many pieces the work has, such as batches; each rank does some in a row.
-  ///   - work: does these.
+  ///   - pieces: the number of pieces of work, such as batches; each rank does a run of them.
+  ///   - work: does these pieces.
   /// - Returns: the results of each rank.
   func divide<Result: Parcelled>(
     _ pieces: Int, _ work: (_ pieces: Range<Int>) throws -> [Result]
@@ -30,10 +30,10 @@ extension Communicator {
     }
   }
 
-  /// The same for items some at a time, whose batches are made ahead on loading threads.
+  /// Does the same batch by batch; loading threads make the batches ahead.
   /// - Parameters:
-  ///   - progress: called with the number of items done; what it throws ends the work.
-  ///   - make: the batch of some items.
+  ///   - progress: takes the number of items done; what it throws ends the work.
+  ///   - make: returns the batch of some items.
   ///   - work: does a batch.
   func divide<Batch: Sendable, Result: Parcelled>(
     _ batches: ItemBatches, progress: (Int) throws -> Void,
@@ -53,19 +53,19 @@ extension Communicator {
     }
   }
 
-  /// Progress of the whole work, from that of this rank's part.
+  /// Returns the progress of the whole work, from that of this rank's part.
   /// - Parameters:
-  ///   - done: of this rank's `own`.
-  ///   - total: of all ranks.
+  ///   - done: the items done, of this rank's `own`.
+  ///   - total: the items of all ranks.
   func stretched(_ done: Int, own: Int, total: Int) -> Int {
     size == 1 || own == 0 ? done : min(total, done * total / own)
   }
 }
 
-/// A result that ranks hand to one another.
+/// A result that ranks send to one another.
 protocol Parcelled {
   func put(into parcel: inout Parcel)
-  /// Takes out what `put` has put in.
+  /// Takes out what `put` puts in.
   init(from parcel: inout Parcel)
 }
 
@@ -76,7 +76,7 @@ extension Parcelled where Self: BitwiseCopyable {
 
 extension Int: Parcelled {}
 
-/// A number of which ranks hand lists to one another.
+/// A number type whose arrays ranks send to one another.
 protocol ParcelledNumber: BitwiseCopyable {}
 extension Float: ParcelledNumber {}
 extension Int32: ParcelledNumber {}
@@ -86,15 +86,14 @@ extension Array: Parcelled where Element: ParcelledNumber {
   init(from parcel: inout Parcel) { self = parcel.take() }
 }
 
-/// Results on their way between ranks: numbers and texts, taken out in the order in which they were
-/// put in.
+/// Results that ranks send to one another: numbers and texts, taken out in the order put in.
 struct Parcel {
   private(set) var bytes: [UInt8] = []
   private var read = 0
 
   init(bytes: [UInt8] = []) { self.bytes = bytes }
 
-  /// Whether everything was taken out.
+  /// Whether everything is taken out.
   var isAtEnd: Bool { read == bytes.count }
 
   mutating func put<Element: BitwiseCopyable>(_ elements: [Element]) {

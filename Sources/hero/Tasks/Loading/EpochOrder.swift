@@ -1,29 +1,29 @@
 import Engine
 import Synchronization
 
-/// Which items batch n holds: every epoch visits all items in an order of its own; its last batch
-/// may be short.
+/// The order of a run's items: every epoch visits all items once, in its own order.
 ///
-/// It is a function of (seed, n), so a resumed run continues with the very batch that would have
-/// come. Millions of items take no more memory than thousands.
+/// The items of batch n are a function of (seed, n), so a resumed run continues with the same
+/// batches. Millions of items take no more memory than thousands.
 ///
-/// Corpora of up to a stretch are shuffled as a whole. In larger ones, blocks of neighbouring items
-/// change places first, then the items within stretches of many blocks. A batch's items come from
-/// anywhere, and yet items on the same pages of a store are read while those are in memory.
+/// A corpus of at most one stretch is shuffled as a whole. A larger one has its blocks of
+/// neighbouring items shuffled first, then the items within each stretch of many blocks. A batch
+/// then mixes items from everywhere. Items on the same pages of a store are read while those pages
+/// are in memory.
 public struct EpochOrder: Sendable {
-  /// Items of an epoch.
+  /// The number of items of an epoch.
   public let items: Int
-  /// Items of a batch; the last of an epoch may have fewer.
+  /// The number of items of a batch; the last batch of an epoch may have fewer.
   public let batchSize: Int
   private let seed: UInt64
-  /// Items that stay together until a stretch is shuffled.
+  /// The number of items that stay together until a stretch is shuffled.
   private let block: Int
-  /// Items that are shuffled among themselves.
+  /// The number of items that are shuffled among themselves.
   private let stretch: Int
 
   /// - Parameters:
-  ///   - block: 32 of HowTo100M's clips are 8 MB.
-  ///   - stretch: as many as a machine keeps in memory: 4 GB of those clips.
+  ///   - block: 32 of HowTo100M's clips take 8 MB.
+  ///   - stretch: as many items as fit in memory; 16,384 of those clips take 4 GB.
   public init(items: Int, batchSize: Int, seed: UInt64, block: Int = 32, stretch: Int = 1 << 14) {
     precondition(items <= Int(UInt32.max))
     self.items = items
@@ -33,10 +33,10 @@ public struct EpochOrder: Sendable {
     self.stretch = stretch
   }
 
-  /// ⌈items / batchSize⌉.
+  /// The number of batches of an epoch, ⌈items / batchSize⌉.
   public var batchesPerEpoch: Int { (items + batchSize - 1) / batchSize }
 
-  /// The items of batch `number`, counted from the first batch of the first epoch.
+  /// Returns the items of batch `number`, counted from the first batch of the first epoch.
   public func batch(_ number: Int) -> [Int] {
     guard items > 0 else { return [] }
     let (epoch, place) = number.quotientAndRemainder(dividingBy: batchesPerEpoch)
@@ -51,14 +51,14 @@ public struct EpochOrder: Sendable {
 
   private var stretches: Int { (items + stretch - 1) / stretch }
 
-  /// The items of one stretch in the order in which they are visited.
+  /// Returns the items of one stretch in the order of their visits.
   private func stretchOrder(_ number: Int, epoch: Int) -> [UInt32] {
     let key = Key(order: self, epoch: epoch, stretch: number)
     return Self.recent.order(key) {
       let blocks = blockOrder(epoch: epoch)
       var random = RandomStream(
         seed: seed, step: UInt64(epoch * stretches + number), for: .stretchOrder)
-      // The last block may be short: what comes after it moves up.
+      // The last block may be short: the items after it move up.
       let blockCount = blocks.count
       let missing = blockCount * block - items
       let short = blocks.firstIndex { Int($0) == blockCount - 1 } ?? 0
@@ -88,7 +88,7 @@ public struct EpochOrder: Sendable {
     }
   }
 
-  /// The orders in use, so that they are not drawn again for every batch.
+  /// A cache of the orders in use, which saves drawing them again for every batch.
   private final class Recent: Sendable {
     private let orders = Mutex<[(key: Key, order: [UInt32])]>([])
     /// Enough for the stretch and the blocks of every objective of a few corpora.

@@ -1,8 +1,7 @@
 import Formats
 import Synchronization
 
-/// Tells of items that cannot be used: each once, however many epochs come by it. May be shared by
-/// threads.
+/// A report of unusable items, each once over all epochs; threads may share it.
 public final class SkipReport: Sendable {
   private let onSkip: @Sendable (_ error: DataError, _ count: Int) -> Void
   private let seen = Mutex<Set<Name>>([])
@@ -13,12 +12,12 @@ public final class SkipReport: Sendable {
     self.onSkip = onSkip
   }
 
-  /// Items of a loader that cannot be used, not counting parts of items.
+  /// The number of a loader's items that cannot be used, not counting parts of items.
   var itemCount: Int { items.withLock { $0.count } }
 
   /// - Parameters:
-  ///   - item: such as `clip 539`, which names the place where the error does not.
-  ///   - isPart: whether the rest of a loader's item can be used.
+  ///   - item: such as `clip 539`; it names the place where the error does not.
+  ///   - isPart: whether the rest of the loader's item can be used.
   public func skip(_ item: String, file: String, _ error: any Error, isPart: Bool = false) {
     if !isPart { items.withLock { _ = $0.insert(Name(item)) } }
     let count = seen.withLock { seen in seen.insert(Name(item)).inserted ? seen.count : nil }

@@ -2,17 +2,18 @@ import Corpus
 import Formats
 import Model
 
-/// From seconds to frames (Docs/Computation.md §1, §3).
+/// Conversion from seconds to frames (Docs/Computation.md §1, §3).
 extension TimeSpan {
-  /// First and last frame of a moment to learn: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1, at least a frame apart,
-  /// within the video.
+  /// Returns the first and last frame of a target moment: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1.
+  ///
+  /// Both lie in the video. The last is at least one frame after the first, if the video has one.
   func target(frames: Int, interval: Double) -> FrameSpan {
     let first = min(Self.frame(start, interval, .down, limit: frames), frames - 1)
     let last = Self.frame(end, interval, .up, limit: frames) - 1
     return FrameSpan(start: first, end: min(max(last, first + 1), frames - 1))
   }
 
-  /// The same; tells of moments that begin after their video.
+  /// Does the same, with a notice for a moment that begins after its video ends.
   func target(
     of item: String, in store: String, within video: VideoItem, interval: Double
   ) -> FrameSpan {
@@ -26,9 +27,9 @@ extension TimeSpan {
     return target(frames: frames, interval: interval)
   }
 
-  /// The frames of a clip: ⌊start/Δ⌋ up to but without end/Δ rounded half to even, at least one,
-  /// within the video.
+  /// Returns the frames of a clip: from ⌊start/Δ⌋ up to, but not including, end/Δ.
   ///
+  /// end/Δ is rounded half to even. A clip has at least one frame and lies within the video.
   /// - Returns: nil where the clip starts after the video's last frame.
   func clip(frames: Int, interval: Double) -> Range<Int>? {
     let first = Self.frame(start, interval, .down, limit: frames)
@@ -36,7 +37,7 @@ extension TimeSpan {
     return first < end ? first..<end : nil
   }
 
-  /// Clamped before the conversion: a file may hold any number.
+  /// Returns the frame of a time, clamped before the conversion: a file may hold any number.
   private static func frame(
     _ seconds: Double, _ interval: Double, _ rounding: FloatingPointRoundingRule, limit: Int
   ) -> Int {
@@ -46,7 +47,7 @@ extension TimeSpan {
 }
 
 extension TimeSpan? {
-  /// The frames of a clip, which is the whole video where it has no times.
+  /// Returns the frames of a clip; one without times is the whole video.
   func clip(frames: Int, interval: Double) -> Range<Int>? {
     guard let self else { return frames > 0 ? 0..<frames : nil }
     return self.clip(frames: frames, interval: interval)
@@ -54,7 +55,7 @@ extension TimeSpan? {
 }
 
 extension VideoReader.LongVideo {
-  /// The frames of a moment, which is the whole video where it has no times.
+  /// Returns the frames of a moment; one without times is the whole video.
   /// - Throws: `DataError` where the moment starts after the last frame.
   func frames(of moment: TimeSpan?, interval: Double) throws -> Range<Int> {
     if let frames = moment.clip(frames: frameCount, interval: interval) { return frames }

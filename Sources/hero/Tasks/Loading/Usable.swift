@@ -2,14 +2,14 @@ import Corpus
 import Formats
 import Model
 
-/// What may be left out of a run's items, and when so much is that the run ends.
+/// Ends the run if more than half of its items cannot be used.
 ///
 /// - Parameters:
-///   - usable: items that can be used, of `all`.
-///   - what: such as `candidate videos`.
-///   - first: what is wrong with the first of the others, where that is known.
-/// - Throws: `DataError` where more than half cannot be used: the run would measure or learn
-///   something else than it was asked to.
+///   - usable: the number of items, of `all`, that can be used.
+///   - what: names the items, such as `candidate videos`.
+///   - first: what is wrong with the first unusable item, if known.
+/// - Throws: `DataError` if more than half cannot be used: the run would measure or learn something
+///   other than asked.
 public func requireMost(
   _ usable: Int, of all: Int, _ what: String, file: String, first: DataError? = nil
 ) throws {
@@ -21,10 +21,10 @@ public func requireMost(
     cure: "Make the stores from one corpus and for the task, or name the split that they belong to")
 }
 
-/// Checks whether most items can be used, before any work is done; ends as soon as that is sure.
+/// Checks, before any work, whether most items can be used; stops as soon as half of them can.
 ///
 /// - Parameter use: throws `DataError` where an item cannot be used.
-/// - Throws: `DataError` naming the first such item, where more than half of them cannot be used.
+/// - Throws: `DataError` naming the first unusable item, if more than half cannot be used.
 func requireMost<Items: Collection>(
   of items: Items, _ what: String, file: String, use: (Items.Element) throws -> Void
 ) throws {
@@ -41,7 +41,7 @@ func requireMost<Items: Collection>(
   try requireMost(usable, of: items.count, what, file: file, first: first)
 }
 
-/// Which videos a model can read. Each is read once, however many items are about it.
+/// The videos that a model can read, each read once however many items are about it.
 struct ReadableVideos {
   private let reader: VideoReader
   private let model: ModelConfiguration
@@ -49,8 +49,8 @@ struct ReadableVideos {
 
   init(_ reader: VideoReader, for model: ModelConfiguration) { (self.reader, self.model) = (reader, model) }
 
-  /// The frames that are read of a video.
-  /// - Throws: `DataError` naming the video, where it cannot be used.
+  /// Returns the number of frames read from a video.
+  /// - Throws: `DataError` naming the video, if it cannot be used.
   mutating func frames(of video: String) throws -> Int {
     if let known = known[Name(video)] { return try known.get() }
     do {
@@ -67,7 +67,7 @@ struct ReadableVideos {
 }
 
 extension VideoReader {
-  /// A video for a model; nil where it cannot be used; `skips` reports it.
+  /// Reads a video for a model; if it cannot be used, reports it to `skips` and returns nil.
   func read(_ video: String, for model: ModelConfiguration, _ skips: SkipReport) throws -> VideoItem? {
     do {
       let item = try read(video)
@@ -79,12 +79,12 @@ extension VideoReader {
     }
   }
 
-  /// Tells where the subtitles and a store of texts were made by different tokenizers.
+  /// Gives a notice if different tokenizers made the subtitles and a store of texts.
   public func compare(_ meta: StoreMeta) { subtitles?.meta.compare(meta) }
 
-  /// The same of stores to learn from.
-  /// - Throws: `DataError` where one was made by a tokenizer with more tokens than a model knows:
-  ///   also the ids that the model has would be other words to it.
+  /// Does the same for training stores.
+  /// - Throws: `DataError` if a store's tokenizer has more tokens than the model knows: even the
+  ///   ids that the model has would then stand for other words.
   func require(_ meta: StoreMeta, for model: ModelConfiguration) throws {
     compare(meta)
     for meta in [meta, subtitles?.meta].compactMap({ $0 }) {
@@ -96,12 +96,13 @@ extension VideoReader {
     }
   }
 
-  /// Checks whether the stores have the videos of most items, by their side files only; the other
-  /// items are left out when they are read.
+  /// Checks, from the side files alone, whether the stores have the videos of most items.
+  ///
+  /// Reading skips the other items.
   /// - Parameters:
   ///   - items: the video of each item; nil where it is not known.
-  ///   - what: the items, such as `queries`.
-  /// - Throws: `DataError` naming the first missing video, where more than half of the items lack
+  ///   - what: names the items, such as `queries`.
+  /// - Throws: `DataError` naming the first missing video, if more than half of the items lack
   ///   theirs.
   func requireMost(_ items: some Sequence<String?>, _ what: String, file: String) throws {
     var (all, usable) = (0, 0)
@@ -120,9 +121,8 @@ extension VideoReader {
 }
 
 extension BatchLoader {
-  /// Ends a measurement of which more than half of the items turned out not to be usable, on all
-  /// ranks.
-  /// - Parameter used: items that were measured, on all ranks.
+  /// Ends a measurement on all ranks if more than half of its items could not be used.
+  /// - Parameter used: the number of items measured, on all ranks.
   func requireMost(used: Int, _ what: String, file: String) throws {
     try Tasks.requireMost(used, of: itemCount, what, file: file)
   }

@@ -4,9 +4,8 @@ import Model
 
 extension VideoBatch {
   /// Packs videos as the stores hold them.
-  /// - Parameter model: what it reads: the width of features, the ids it knows.
-  /// - Throws: `DataError` naming a video whose text has other ids, or whose frames have another
-  ///   width.
+  /// - Parameter model: gives the feature width and the vocabulary to check against.
+  /// - Throws: `DataError` naming a video that the model cannot read.
   public init(_ videos: [VideoItem], model: ModelConfiguration) throws {
     for video in videos { try video.check(model) }
     var sequences: [SubtitleSequence] = []
@@ -22,9 +21,10 @@ extension VideoBatch {
       readsTextAlone: videos.contains(where: \.isTextAlone))
   }
 
-  /// Packs several passes over each video, each with a text that follows every sentence of it. The
-  /// passes over one video share its feature rows.
-  /// - Throws: as above; the texts' ids are not looked at.
+  /// Packs several passes over each video, each with a text that follows every sentence.
+  ///
+  /// The passes over one video share its feature rows.
+  /// - Throws: as above. The ids of the texts are not checked.
   init(
     _ videos: [VideoItem], passes: [(video: Int, text: [Int32])], model: ModelConfiguration
   ) throws {
@@ -51,7 +51,7 @@ extension VideoBatch {
 }
 
 extension VideoItem {
-  /// The video's sentences, its frames being counted from `first`.
+  /// Returns the video's sentences, with its frames counted from `first`.
   fileprivate func sequences(from first: Int, followedBy text: [Int32] = []) -> [SubtitleSequence] {
     subtitles.map { subtitle in
       SubtitleSequence(frames: subtitle.frames.map { first + $0 }, tokens: subtitle.tokens + text)
@@ -60,11 +60,11 @@ extension VideoItem {
 }
 
 extension VideoItem {
-  /// Tokens of a sentence with its context at most: attention grows with their square.
+  /// The most tokens of a sentence with its context: attention grows with their square.
   private static let mostTokens = 8192
 
-  /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond
-  ///   its vocabulary, more frames or sentences than it has positions.
+  /// - Throws: `DataError` if the model cannot read the video: another feature width, ids beyond
+  ///   the vocabulary, or more frames or sentences than the model has positions.
   func check(_ model: ModelConfiguration) throws {
     guard featureWidth == model.featureWidth else {
       throw DataError(
@@ -89,7 +89,7 @@ extension VideoItem {
 }
 
 extension VideoItem {
-  /// What a model needs that reads frames and sentences in one sequence.
+  /// Checks what a model needs that reads frames and sentences in one sequence.
   private func checkSequence(_ model: ModelConfiguration) throws {
     func refuse(_ found: String, _ most: Int) -> DataError {
       DataError(
@@ -99,7 +99,7 @@ extension VideoItem {
     guard frameCount <= model.framePositions else {
       throw refuse("\(frameCount) frames", model.framePositions)
     }
-    // RoBERTa's positions begin with 2.
+    // RoBERTa's positions begin at 2.
     guard subtitles.count <= model.cross.positions - 2 else {
       throw refuse("\(subtitles.count) sentences", max(0, model.cross.positions - 2))
     }
@@ -109,12 +109,11 @@ extension VideoItem {
   }
 }
 
-/// Every query that a retrieval model reads passes through here: its encoder has a table of
-/// positions and no row beyond.
+/// Checks a query of a retrieval model, whose encoder has a fixed table of positions.
 ///
-/// - Parameter tokens: the leading special token included.
-/// - Throws: `DataError` for more tokens than the query encoder has positions, and for ids that the
-///   vocabulary lacks.
+/// - Parameter tokens: the query's tokens, including the leading special token.
+/// - Throws: `DataError` for more tokens than the query encoder has positions, and for ids outside
+///   the vocabulary.
 public func checkQuery(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   guard tokens.count <= model.query.positions else {
     throw DataError(
@@ -124,11 +123,11 @@ public func checkQuery(_ tokens: [Int32], _ model: ModelConfiguration, _ place: 
   try checkTokens(tokens, model, place)
 }
 
-/// Every text that is read with each sentence of a video passes through here: attention grows with
-/// its square, and with sentences and answers.
+/// Checks a text that the model reads with each sentence of a video, as every such text is.
 ///
-/// - Throws: `DataError` for more tokens than the model has positions, and for ids that the
-///   vocabulary lacks.
+/// Attention grows with the square of its length, and with the number of sentences and answers.
+/// - Throws: `DataError` for ids outside the vocabulary, or too many tokens for the model's
+///   positions.
 func checkText(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   guard tokens.count <= model.cross.positions else {
     throw DataError(
@@ -138,7 +137,7 @@ func checkText(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) 
   try checkTokens(tokens, model, place)
 }
 
-/// - Throws: `DataError` for ids that the model's vocabulary lacks.
+/// - Throws: `DataError` for ids outside the model's vocabulary.
 public func checkTokens(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   for token in tokens where token < 0 || token >= model.vocabularyRows {
     throw DataError(

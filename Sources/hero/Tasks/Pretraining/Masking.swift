@@ -1,10 +1,10 @@
 import Engine
 
-/// The random choices of the objectives (Docs/Computation.md §3). Each is a function of the stream
-/// it is given.
+/// The random choices of the objectives (Docs/Computation.md §3), each a function of its stream.
 enum Masking {
-  /// Words hidden from a sentence: 80 % of them by `mask`, 10 % by a random word, 10 % left as they
-  /// are; the first where none was drawn (the reference's `random_word`).
+  /// Hides words of a sentence: 80 % by `mask`, 10 % by a random word; 10 % stay unchanged.
+  ///
+  /// If no word is drawn, the first is masked (the reference's `random_word`).
   /// - Parameter tokens: not empty.
   /// - Returns: the changed tokens and the places of the hidden ones.
   static func words(
@@ -29,14 +29,15 @@ enum Masking {
     return (hidden, places)
   }
 
-  /// Frames to hide: any one where none was drawn (the reference's `_get_img_mask`).
+  /// Returns the frames to hide; if none is drawn, a random one (the reference's `_get_img_mask`).
   static func frames(_ count: Int, probability: Float, random: inout RandomStream) -> [Int] {
     let drawn = (0..<count).filter { _ in random.uniform() < probability }
     return drawn.isEmpty && count > 0 ? [Int.random(in: 0..<count, using: &random)] : drawn
   }
 
-  /// Frames that change places among themselves, possibly none (the reference's `random_reorder`).
-  /// - Returns: where each frame goes, and which frames were drawn.
+  /// Shuffles randomly drawn frames, possibly none, among themselves (the reference's
+  /// `random_reorder`).
+  /// - Returns: the new place of each frame, and the frames drawn.
   static func order(
     _ count: Int, among limit: Int, probability: Float, random: inout RandomStream
   ) -> (order: [Int], moved: [Int]) {
@@ -46,7 +47,7 @@ enum Masking {
     return (order, moved)
   }
 
-  /// At most `count` of the candidates, every choice as likely as any other.
+  /// Draws at most `count` of the candidates, uniformly.
   static func sample(_ count: Int, of candidates: [Int], random: inout RandomStream) -> Set<Int> {
     Set(candidates.shuffled(using: &random).prefix(count))
   }

@@ -3,21 +3,22 @@ import Engine
 import Formats
 import Model
 
-/// Batches of one objective over a list of videos (Docs/Computation.md §3; the reference's
-/// `VideoMlmDataset`, `MfmDataset`, `FomDataset` and `VsmDataset`).
+/// A loader of one objective's batches over a list of videos (Docs/Computation.md §3).
+///
+/// The reference's `VideoMlmDataset`, `MfmDataset`, `FomDataset` and `VsmDataset`.
 public struct PretrainingLoader<Asked: Objective>: BatchLoader {
-  /// Draws masks, moves frames or picks sentences of what is read.
+  /// The objective, which draws masks, shuffles frames or picks sentences.
   public let objective: Asked
   /// The videos of one corpus, from one or several feature stores.
   public let videos: PretrainingVideos
-  /// What the batches are for.
+  /// The shape of the model that reads the batches.
   public let model: ModelConfiguration
-  /// Which videos went unused, and why.
+  /// The report of the videos that cannot be used.
   public let skips: SkipReport
   private let maxTextLength: Int
 
   /// - Parameter skips: reports every video that cannot be used.
-  /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
+  /// - Throws: `DataError` if a subtitle store's special tokens lie outside the model's vocabulary.
   public init(
     _ objective: Asked, videos: PretrainingVideos, maxTextLength: Int, model: ModelConfiguration,
     skips: SkipReport = SkipReport()
@@ -35,18 +36,19 @@ public struct PretrainingLoader<Asked: Objective>: BatchLoader {
     }
   }
 
-  /// A video is an item; how many sentences of it are used is the objective's choice.
+  /// The number of videos; the objective chooses how many sentences of each it uses.
   public var itemCount: Int { videos.count }
-  /// Of the video.
+  /// Returns the number of frames of the video.
   public func frames(of item: Int) -> Int {
     let (part, id) = videos.video(item)
     return part.reader.frameCount(of: id) ?? 0
   }
-  /// As in "4000 videos".
+  /// The items in words: `4000 videos`.
   public var summary: String { "\(itemCount) videos" }
 
-  /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word,
-  /// no frame that moved, no sentence with frames).
+  /// Returns the batch of these videos; nil if the objective has nothing to ask about any.
+  ///
+  /// Such videos have no words, no shuffled frames, or no sentences with frames.
   public func batch(of items: [Int], random: RandomStream) throws -> Asked.Batch? {
     let read = items.enumerated().compactMap { place, item in
       let (part, id) = videos.video(item)
@@ -65,13 +67,13 @@ public struct PretrainingLoader<Asked: Objective>: BatchLoader {
   }
 }
 
-/// A video with what its text is made of.
+/// A video with the settings that make its text.
 public struct PretrainingVideo {
   let item: VideoItem
   let meta: StoreMeta
   private let context: Int
   private let maxTextLength: Int
-  /// Where its masks and samples come from.
+  /// The stream of its masks and samples.
   let random: RandomStream
 
   fileprivate init(
@@ -84,8 +86,9 @@ public struct PretrainingVideo {
     self.random = random
   }
 
-  /// A sentence's ids after those of its context, each sentence cut to `max_txt_len`, without those
-  /// in `omitted`.
+  /// Returns a sentence's ids after those of its context, without the sentences in `omitted`.
+  ///
+  /// Each sentence is cut to `max_txt_len`.
   func text(of sentence: Int, context: Int? = nil, omitting omitted: Set<Int> = []) -> [Int32] {
     var tokens: [Int32] = []
     for index in max(0, sentence - (context ?? self.context))...sentence

@@ -2,66 +2,65 @@ import Corpus
 import Engine
 import Model
 
-/// What pre-training asks of the model about videos (Docs/Computation.md §3; paper §3.2): how it
-/// makes a batch, what it loses and how it is measured.
+/// A pre-training objective (Docs/Computation.md §3; paper §3.2): its batches, loss and measures.
 ///
-/// A new objective is a type of its own in a file of its own, and a row of
-/// ``PretrainingObjective/allCases``.
+/// A new objective is a type in its own file, and a row of ``PretrainingObjective/allCases``.
 public protocol Objective: Sendable {
   /// A batch of the objective, as a loading thread makes it.
   associatedtype Batch: TaskBatch
   typealias Input = Batch.Input
-  /// The reference's name.
+  /// The objective's name in the reference.
   static var name: String { get }
-  /// The settings that it reads.
+  /// The settings that the objective reads.
   static var settings: Set<PretrainingSettings.Kind> { get }
-  /// Takes the settings that the objective lists.
+  /// Makes the objective with the settings that it reads.
   init(_ settings: PretrainingSettings)
-  /// A batch of these videos; nil where there is nothing to ask of any of them.
+  /// Returns the batch of these videos; nil if there is nothing to ask about any of them.
   func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> Batch?
-  /// `Source.loss`.
+  /// Computes `Source.loss`.
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: Input?, among share: BatchShare, update: Int,
     random: inout RandomStream
   ) -> [LossTerm]
-  /// Adds what the model makes of a batch, without dropout.
-  /// - Parameter first: the batch's first item, which names what a loss draws.
+  /// Adds the measures of a batch, without dropout.
+  /// - Parameter first: the batch's first item, which numbers the draws of a loss.
   func measure(
     _ model: PretrainingModel, _ tape: Tape, _ input: Input, first: Int, into sums: inout PretrainingSums)
-  /// The reference's measures by its names.
-  /// - Parameter sums: of one word, frame or query at least.
+  /// Returns the measures under the reference's names.
+  /// - Parameter sums: the sums of at least one word, frame or query.
   func figures(_ sums: PretrainingSums) -> [(name: String, value: Double)]
 }
 
-/// Settings of the objectives; keys in the reference's spelling stand beside each.
+/// Settings of the objectives, with the reference's keys.
 public struct PretrainingSettings: Sendable {
-  /// Settings that go together.
+  /// A group of settings.
   public enum Kind: Sendable {
     case masks, temperature, ranking
   }
 
-  /// `mask_prob`: share of words masked, of frames masked, of frames moved.
+  /// The share of words masked, of frames masked, or of frames shuffled: `mask_prob`.
   public var maskProbability: Float = 0.15
-  /// `nce_temp`: what products of features are divided by.
+  /// The divisor of products of features: `nce_temp`.
   public var temperature: Float = 1
-  /// Weights of VSM's losses, and when they come in.
+  /// The weights and settings of VSM's losses.
   public var ranking = RetrievalLossOptions()
-  /// The updates from which VSM's spans and hard negatives count.
+  /// The updates at which VSM's spans and hard negatives begin.
   public var curriculum = RetrievalCurriculum()
-  /// Sentences of a video that VSM makes queries.
+  /// The number of a video's sentences that VSM turns into queries.
   public var queriesPerVideo = 5
-  /// `max_txt_len`: tokens kept of a sentence that MLM masks or VSM asks for; all if not positive.
+  /// The tokens kept of a sentence for MLM's masks or VSM's queries; all if not positive
+  /// (`max_txt_len`).
   public var maxTextLength = 60
 
-  /// The defaults above; a run's options override each.
+  /// Makes the defaults above; a run's options override each.
   public init() {}
 }
 
 /// A row of the table of objectives.
 public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible {
-  /// The reference's name.
+  /// The objective's name in the reference.
   public let name: String
-  /// The settings that it reads.
+  /// The settings that the objective reads.
   public let settings: Set<PretrainingSettings.Kind>
   private let make:
     @Sendable (
@@ -78,23 +77,25 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
     }
   }
 
-  /// The table.
+  /// The table of objectives.
   public static let allCases = [
     PretrainingObjective(MaskedWords.self), PretrainingObjective(MaskedFrames.self),
     PretrainingObjective(FeatureRegression.self), PretrainingObjective(FrameOrder.self),
     PretrainingObjective(SubtitleMatching.self),
   ]
 
-  /// The objective of a name; nil where the table has none.
+  /// Makes the objective of a name; nil if the table has none.
   public init?(name: String) {
     guard let row = Self.allCases.first(where: { $0.name == name }) else { return nil }
     self = row
   }
 
+  /// Makes a source of this objective.
+  ///
   /// - Parameters:
-  ///   - name: `{objective}_{corpus}_{split}`, as the reference names it in its logs.
+  ///   - name: `{objective}_{corpus}_{split}`, as in the reference's logs.
   ///   - skips: reports every video that cannot be used.
-  /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
+  /// - Throws: `DataError` if a subtitle store's special tokens lie outside the model's vocabulary.
   public func source(
     named name: String, _ model: PretrainingModel, _ videos: PretrainingVideos,
     _ settings: PretrainingSettings, skips: SkipReport = SkipReport()
@@ -104,8 +105,8 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
 
   /// The name in the reference's `tasks`.
   public var description: String { name }
-  /// By name: the table has one row of each.
+  /// Compares names: the table has one row of each.
   public static func == (a: PretrainingObjective, b: PretrainingObjective) -> Bool { a.name == b.name }
-  /// By name, as equality.
+  /// Hashes the name.
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

@@ -2,17 +2,18 @@ import Corpus
 import Engine
 import Model
 
-/// One objective on one corpus: what pre-training mixes.
+/// A source of pre-training: one objective on one corpus.
 public protocol PretrainingSource: ModelSource where Model == PretrainingModel {
-  /// Measures the source's videos without dropout, each once, with the same masks every time; the
-  /// batches are divided among the ranks.
-  /// - Parameter progress: called with the number of videos done; what it throws ends the work.
-  /// - Returns: the reference's measures by its names; empty where nothing could be measured.
-  /// - Throws: `DataError` where more than half of the videos cannot be used.
+  /// Measures each of the source's videos once, without dropout and with the same masks every time.
+  ///
+  /// The ranks share the batches.
+  /// - Parameter progress: takes the number of videos done; what it throws ends the work.
+  /// - Returns: the measures under the reference's names; empty if nothing could be measured.
+  /// - Throws: `DataError` if more than half of the videos cannot be used.
   func measure(
     batchSize: Int, among communicator: any Communicator, progress: (Int) throws -> Void
   ) throws -> [(name: String, value: Double)]
-  /// Videos in all.
+  /// The number of videos.
   var videoCount: Int { get }
 }
 
@@ -56,7 +57,7 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
     }
     var sums = PretrainingSums()
     for part in found.joined() { sums.add(part) }
-    // Each rank knows what of its own part it left out, the same at every validation.
+    // Each rank knows the videos skipped in its own part, the same at every validation.
     let leftOut = Int(communicator.sum([Double(loader.skips.itemCount)])[0])
     try loader.requireMost(
       used: loader.itemCount - leftOut, "videos to validate on", file: loader.videos.path)

@@ -7,7 +7,7 @@ public struct PretrainingSums: Equatable, BitwiseCopyable, Sendable, Parcelled {
   var correct = 0.0
   var distance = 0.0
   var cosine = 0.0
-  /// VSM's losses, without their weights.
+  /// VSM's losses, unweighted.
   var spans = 0.0
   var ranked = 0.0
   var negativeVideos = 0.0
@@ -15,7 +15,7 @@ public struct PretrainingSums: Equatable, BitwiseCopyable, Sendable, Parcelled {
 }
 
 extension PretrainingSums {
-  /// Adds another batch's.
+  /// Adds the sums of another batch.
   mutating func add(_ other: PretrainingSums) {
     count += other.count
     loss += other.loss
@@ -28,13 +28,13 @@ extension PretrainingSums {
     negativeQueries += other.negativeQueries
   }
 
-  /// The mean of a sum over all words, frames or queries.
+  /// Returns the mean of a sum over all words, frames or queries.
   func mean(_ sum: KeyPath<PretrainingSums, Double>) -> Double { self[keyPath: sum] / count }
 
-  /// Adds what is chosen of words, places or frames.
+  /// Adds the choices among words, places or frames that scores make.
   /// - Parameters:
-  ///   - columns: those that can be chosen; all where it is nil.
-  ///   - losses: computed of the scores, which it may overwrite.
+  ///   - columns: the number of columns to choose from; nil for all.
+  ///   - losses: computes the losses from the scores, which it may overwrite.
   mutating func add(
     _ scores: Tensor, columns: Int? = nil, _ targets: Indices, on backend: any Backend,
     losses: (Tensor) -> Tensor
@@ -45,14 +45,14 @@ extension PretrainingSums {
     add(choices: choices, targets: backend.values(of: targets), losses: backend.values(of: losses(scores)))
   }
 
-  /// Adds what was chosen, and what would have been right.
+  /// Adds choices and their targets.
   mutating func add(choices: [Int32], targets: [Int32], losses: [Float]) {
     count += Double(losses.count)
     loss += losses.reduce(0) { $0 + Double($1) }
     correct += Double(zip(choices, targets).count { $0 == $1 })
   }
 
-  /// Adds distance and cosine of predicted features and the hidden ones.
+  /// Adds the distance and cosine between predicted and hidden features.
   mutating func add(_ predicted: Tensor, targets: Tensor, on backend: any Backend) {
     let (found, hidden) = (backend.values(of: predicted), backend.values(of: targets))
     for row in 0..<predicted.rows {

@@ -2,12 +2,12 @@ import Corpus
 import Formats
 import Model
 
-/// The videos to pre-train on: lists of ids, each with the stores that hold its videos.
+/// The videos of pre-training: lists of ids, each with the stores that hold its videos.
 ///
-/// They are numbered as they lie in the stores, so that `EpochOrder` visits neighbouring pages
+/// Videos are numbered by their place in the stores, so `EpochOrder` visits neighbouring pages
 /// together.
 public struct PretrainingVideos: Sendable {
-  /// One list of ids; large corpora have a feature store for each of several.
+  /// One list of ids; a large corpus has several, each with its own feature store.
   struct Part: Sendable {
     let reader: VideoReader
     let meta: StoreMeta
@@ -16,15 +16,15 @@ public struct PretrainingVideos: Sendable {
   }
 
   let parts: [Part]
-  /// Videos of the lists that have no frames, and are not used.
+  /// The listed videos without frames, which are skipped.
   public let withoutFrames: [String]
-  /// Videos of the lists that the stores lack, and are not used: of millions some are always gone.
+  /// The listed videos missing from the stores, which are skipped: large corpora always lack some.
   public let missing: [String]
   private let starts: [Int]
 
-  /// Looks into the stores' side files only.
+  /// Reads the stores' side files only.
   /// - Parameter lists: ids with the reader of their stores, which has subtitles.
-  /// - Throws: `DataError` naming the first video of a list of which the stores have none.
+  /// - Throws: `DataError` naming the first video of a list if the stores have none of its videos.
   public init(_ lists: [(reader: VideoReader, ids: [String])]) throws {
     var (withoutFrames, missing): ([String], [String]) = ([], [])
     parts = try lists.map { reader, ids in
@@ -45,21 +45,21 @@ public struct PretrainingVideos: Sendable {
     starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.numbers.count) }
   }
 
-  /// Videos in all.
+  /// The number of videos.
   public var count: Int { starts[parts.count] }
 
-  /// The list that video `number` is in, and its id.
+  /// Returns the list that holds video `number`, and the video's id.
   func video(_ number: Int) -> (part: Part, id: String) {
     let place = parts.indices.last { starts[$0] <= number } ?? 0
     let part = parts[place]
     return (part, part.reader.features.videos[Int(part.numbers[number - starts[place]])])
   }
 
-  /// The first store, for messages.
+  /// The path of the first store, for messages.
   var path: String { parts.first?.reader.features.path ?? "" }
 
-  /// Checks whether most videos can be used by a model, before any work is done.
-  /// - Throws: `DataError` where more than half cannot.
+  /// Checks, before any work, whether a model can use most videos.
+  /// - Throws: `DataError` if it cannot use more than half.
   public func requireUsable(for model: ModelConfiguration) throws {
     try requireMost(of: 0..<count, "videos to validate on", file: path) { number in
       let (part, id) = video(number)

@@ -4,25 +4,24 @@ import Formats
 import Metrics
 import Model
 
-/// What a model answered, and how well where the answers are known.
+/// A model's answers, and their quality where the right ones are known.
 public struct AnswerEvaluation: Equatable, Sendable {
-  /// The answers, in the order of the store: an answer's place, or 1 and 0 for true and false
+  /// The answers in the order of the store: an answer's place, or 1 and 0 for true and false
   /// statements.
   public internal(set) var results = AnswerResults()
-  /// What the answers were chosen by: the model's logits, or of several models the mean of their
-  /// probabilities.
+  /// The scores that chose the answers: one model's logits, or several models' mean probabilities.
   public internal(set) var scores: [[Float]] = []
-  /// Questions whose answer is known.
+  /// The number of questions whose answer is known.
   public internal(set) var known = 0
-  /// Questions that are answered and whose right answer is not known.
+  /// The answered questions whose right answer is not known.
   public internal(set) var hidden: [QueryID] = []
-  /// Questions among ``known`` that the model answered as the annotation does.
+  /// The number of ``known`` questions that the model answered correctly.
   public internal(set) var right = 0
   var totalLoss = 0.0
 
   /// Mean cross-entropy; nil where no answer is known.
   public var loss: Double? { known > 0 ? totalLoss / Double(known) : nil }
-  /// Share of right answers, from 0 to 1; nil where no answer is known.
+  /// The share of right answers, from 0 to 1; nil where no answer is known.
   public var accuracy: Double? { known > 0 ? Double(right) / Double(known) : nil }
 
   fileprivate mutating func add(_ id: String, _ judgement: Judgement, scores: [Float], target: Int) {
@@ -47,19 +46,20 @@ public struct AnswerEvaluation: Equatable, Sendable {
   }
 }
 
-/// Answers the questions or statements of a split (the reference's `validate_videoQA`,
-/// `validate_violin`).
+/// Evaluation of the questions or statements of a split.
+///
+/// The reference's `validate_videoQA` and `validate_violin`.
 public struct QuestionEvaluator<Model: AnsweringModel> {
-  /// One of the models that answer together, with what it reads.
+  /// One of the models that answer together, with its loader.
   public typealias Member = (model: Model, loader: QuestionLoader<Model.Store>)
 
   private let members: [Member]
   private let batchSize: Int
 
   /// - Parameters:
-  ///   - members: models whose probabilities are averaged, at least one. Their loaders are of one
-  ///     store's split, made for evaluation.
-  ///   - batchSize: entries a pass.
+  ///   - members: the models whose probabilities are averaged, at least one. Their loaders read the
+  ///     same split of one store, for evaluation.
+  ///   - batchSize: the number of entries of a pass.
   public init(_ members: [Member], batchSize: Int) {
     precondition(!members.isEmpty)
     self.members = members
@@ -68,13 +68,14 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
 
   private var loader: QuestionLoader<Model.Store> { members[0].loader }
 
-  /// Entries that are answered.
+  /// The number of entries to answer.
   public var itemCount: Int { loader.itemCount }
 
-  /// Answers everything; the passes are divided among the ranks. Entries that cannot be used, by
-  /// any of the models, have no answer, and no figure counts them.
-  /// - Parameter progress: called with the number of entries done; what it throws ends the work.
-  /// - Throws: `DataError` where more than half of the entries cannot be used.
+  /// Answers everything; the ranks share the passes.
+  ///
+  /// An entry that any of the models cannot use has no answer, and no figure counts it.
+  /// - Parameter progress: takes the number of entries done; what it throws ends the work.
+  /// - Throws: `DataError` if more than half of the entries cannot be used.
   public func run(
     among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws -> AnswerEvaluation {
@@ -112,7 +113,7 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   private struct Entry: Parcelled {
     let id: String
     let target: Int
-    /// Each model's.
+    /// The logits of each model.
     var logits: [[Float]]
 
     init(id: String, target: Int, logits: [Float]) {
@@ -130,7 +131,7 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     }
   }
 
-  /// What one model makes of every entry that it can read.
+  /// Computes one model's logits of every entry that it can read.
   private func logits(
     _ member: Member, among communicator: any Communicator, progress: (Int) throws -> Void
   ) throws -> [Entry] {
@@ -150,8 +151,10 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     return Array(entries.joined())
   }
 
-  /// Loss and accuracy by the reference's names, `valid/loss`, `valid/acc` (VIOLIN:
-  /// `valid/val_loss` … for the split `val`); empty where no answer is known.
+  /// Returns loss and accuracy under the reference's names; empty where no answer is known.
+  ///
+  /// They are `valid/loss` and `valid/acc`; for VIOLIN's split `val`, `valid/val_loss` and
+  /// `valid/val_acc`.
   public func metrics(_ evaluation: AnswerEvaluation, split: String) -> [(name: String, value: Double)] {
     guard let loss = evaluation.loss, let accuracy = evaluation.accuracy else { return [] }
     let prefix = "valid/" + Model.metricPrefix(split: split)

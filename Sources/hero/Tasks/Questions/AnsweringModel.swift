@@ -5,19 +5,19 @@ import Model
 
 /// A model that answers questions about videos, or judges statements.
 public protocol AnsweringModel: HeroModel {
-  /// Where the questions or statements come from.
+  /// The store of the questions or statements.
   associatedtype Store: AskingStore
-  /// The losses by the reference's names.
+  /// Computes the losses under the reference's names.
   /// - Parameters:
-  ///   - input: nil where this rank has none of the batch.
-  ///   - share: what each rank has of it; nil for a process that is alone.
-  ///   - spanWeight: `lw_st_ed`, of the moments.
+  ///   - input: this rank's part of the batch; nil where it has none.
+  ///   - share: each rank's counts; nil for a process that runs alone.
+  ///   - spanWeight: the weight of the moments (`lw_st_ed`).
   func loss(_ tape: Tape, _ input: QuestionInput?, among share: BatchShare?, spanWeight: Float) -> [LossTerm]
-  /// The logits of every entry: of its answers, or of a statement's being true.
+  /// Computes the logits of every entry: one per answer, or one for a statement's truth.
   func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]]
-  /// What one or several models' logits of an entry come to: by the mean of their probabilities.
+  /// Judges an entry by the mean of the probabilities that one or several models' logits give.
   static func judge(_ logits: [[Float]]) -> Judgement
-  /// What the reference puts before `loss` and `acc` of a split.
+  /// Returns the prefix that the reference puts before `loss` and `acc` of a split.
   static func metricPrefix(split: String) -> String
 }
 
@@ -25,13 +25,13 @@ extension QuestionModel: AnsweringModel {
   /// Questions with answers: TVQA, How2QA.
   public typealias Store = QAStore
 
-  /// One logit for each answer of each question, without a softmax.
+  /// Computes one logit for each answer of each question, without a softmax.
   public func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]] {
     let scores = tape.backend.values(of: self(tape, input, withSpans: false).answers)
     return input.answers.ranges.map { Array(scores[$0]) }
   }
 
-  /// The softmax of each model's logits, their mean, and its largest entry.
+  /// Chooses the answer with the largest mean of the models' softmax probabilities.
   public static func judge(_ logits: [[Float]]) -> Judgement {
     let choice = AnswerChoice(logits)
     return Judgement(
@@ -39,28 +39,28 @@ extension QuestionModel: AnsweringModel {
       probabilities: choice.logProbabilities.map { exp($0) })
   }
 
-  /// Empty: the reference names the figures of questions `loss` and `acc`.
+  /// Returns an empty prefix: the reference calls the figures of questions `loss` and `acc`.
   public static func metricPrefix(split: String) -> String { "" }
 }
 
-/// What was made of an entry.
+/// The judgement of an entry.
 public struct Judgement: Equatable, Sendable {
   /// An answer's place, or a statement's truth (0, 1).
   public let answer: Int
-  /// Of each of these.
+  /// The log-probability of each answer, or of false and true.
   public let logProbabilities: [Float]
-  /// Of each answer, or of a statement's being true.
+  /// The probability of each answer, or of a statement's being true.
   public let probabilities: [Float]
 }
 
-/// What models make of the answers of one question.
+/// The choice among the answers of one question.
 struct AnswerChoice {
-  /// The place of the answer with the highest score, the first of several.
+  /// The place of the answer with the highest score; the first of equal ones.
   let best: Int
-  /// Of each answer; the probabilities of a question's answers add up to 1.
+  /// The log-probability of each answer; the probabilities add up to 1.
   let logProbabilities: [Float]
 
-  /// - Parameter scores: one an answer, at least one.
+  /// - Parameter scores: one score per answer, at least one.
   init(_ scores: ArraySlice<Float>) {
     let place = scores.indices.reduce(scores.startIndex) { scores[$1] > scores[$0] ? $1 : $0 }
     let most = scores[place]
@@ -69,8 +69,8 @@ struct AnswerChoice {
     logProbabilities = scores.map { $0 - total }
   }
 
-  /// The choice by the mean of several models' probabilities.
-  /// - Parameter scores: each model's, of as many answers.
+  /// Chooses by the mean of several models' probabilities.
+  /// - Parameter scores: each model's scores of the same answers.
   init(_ scores: [[Float]]) {
     let choices = scores.map { AnswerChoice($0[...]) }
     guard choices.count > 1 else {
@@ -85,7 +85,7 @@ struct AnswerChoice {
   }
 }
 
-/// ln of the mean of e^x; of equal numbers that number itself.
+/// Returns ln of the mean of e^x; for equal numbers, that number itself.
 func logarithmOfMean(_ logarithms: [Float]) -> Float {
   let most = logarithms.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
   guard most > -.infinity else { return logarithms.first { $0.isNaN } ?? most }
@@ -96,12 +96,12 @@ extension StatementModel: AnsweringModel {
   /// Statements with a label: VIOLIN.
   public typealias Store = ViolinStore
 
-  /// One logit a statement: x of σ(x), the probability that it is true.
+  /// Computes one logit per statement: x of σ(x), the probability that it is true.
   public func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]] {
     tape.backend.values(of: self(tape, input)).map { [$0] }
   }
 
-  /// True where the mean of σ(x) is above 0.5.
+  /// Judges a statement true if the mean of σ(x) is above 0.5.
   public static func judge(_ logits: [[Float]]) -> Judgement {
     let x = logits.map { $0[0] }
     // ln σ(x) = −ln(1 + e^−x), and ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|).
@@ -113,6 +113,6 @@ extension StatementModel: AnsweringModel {
     return Judgement(answer: isTrue ? 1 : 0, logProbabilities: [wrong, right], probabilities: [exp(right)])
   }
 
-  /// `val_`, `test_`: the reference puts the split before the figures of statements.
+  /// Returns `val_` or `test_`: the reference puts the split before the figures of statements.
   public static func metricPrefix(split: String) -> String { "\(split)_" }
 }

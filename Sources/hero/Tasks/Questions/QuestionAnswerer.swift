@@ -5,18 +5,17 @@ import Formats
 import Model
 import Text
 
-/// What a model answers to a typed question.
+/// A model's answer to a typed question.
 public struct AnsweredQuestion: Equatable, Sendable {
-  /// How probable each answer is; together 1.
+  /// The probability of each answer; together 1.
   public var probabilities: [Float]
   /// The place of the most probable answer.
   public var chosen: Int
-  /// Where in the video the question's moment is, in seconds; nil where the model was not trained
-  /// to find it.
+  /// The question's moment in the video, in seconds; nil if the model was not trained to find it.
   public var moment: TimeSpan?
 }
 
-/// Answers typed questions, as an evaluation answers those of a store.
+/// Answering of typed questions, as an evaluation answers those of a store.
 public struct QuestionAnswerer {
   private let model: QuestionModel
   private let videos: VideoReader
@@ -34,13 +33,14 @@ public struct QuestionAnswerer {
     (self.frameInterval, self.findsMoments) = (frameInterval, findsMoments)
   }
 
+  /// Answers a question about a video.
+  ///
   /// - Parameters:
-  ///   - answers: what to choose from, at least one.
-  ///   - span: the question's moment; nil for the whole video. It matters if the video has more
-  ///     frames than the model reads: then as many are read, with the moment in their middle.
-  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that
-  ///   are too long, and for a moment that begins after the video's end or is longer than the
-  ///   model's input.
+  ///   - answers: the answers to choose from, at least one.
+  ///   - span: the question's moment; nil for the whole video. It matters only if the video has
+  ///     more frames than the model reads: the model then reads a part around the moment.
+  /// - Throws: `DataError` for a video that is missing or unreadable, for texts that are too long,
+  ///   and for a moment that begins after the video's end or exceeds the model's input.
   public func answer(
     _ question: String, _ answers: [String], video: String, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion {
@@ -72,10 +72,10 @@ public struct QuestionAnswerer {
       moment: output.spans.flatMap { moment(backend.values(of: $0), after: first) })
   }
 
-  /// The first and last frame that are most probable together, as seconds.
+  /// Returns the most probable pair of first and last frame, in seconds.
   /// - Parameters:
-  ///   - logits: those of the first frame, one a frame of what was read, then those of the last.
-  ///   - first: the frame of the video with which that begins.
+  ///   - logits: the logits of the first frame, one per frame read, then those of the last.
+  ///   - first: the frame of the video at which the frames read begin.
   private func moment(_ logits: [Float], after first: Int) -> TimeSpan? {
     let frames = logits.count / 2
     guard frames > 0 else { return nil }

@@ -3,35 +3,37 @@ import Engine
 import Formats
 import Model
 
-/// Batches of questions or statements, each with its video (Docs/Computation.md §1, §2 "VideoQA",
-/// "VIOLIN"; the reference's `VideoQaDataset` and `ViolinDataset`).
+/// A loader of batches of questions or statements, each with its video.
+///
+/// Docs/Computation.md §1, §2 "VideoQA", "VIOLIN"; the reference's `VideoQaDataset`,
+/// `ViolinDataset`.
 public struct QuestionLoader<Store: AskingStore>: BatchLoader {
-  /// What a loader is for.
+  /// The purpose of a loader.
   public enum Purpose: Sendable {
-    /// Nothing is left out, and statements come one by one.
+    /// Every entry is read, and statements come one by one.
     case evaluation
-    /// Texts with more than `maxTextLength` tokens are left out, though not as another's opposite;
-    /// none are if it is not positive. Statements come with their opposites.
+    /// Skips texts with more than `maxTextLength` tokens, or none if that is not positive.
+    /// Statements come with their opposites, of any length.
     case training(maxTextLength: Int)
   }
 
-  /// What the entries are read from.
+  /// The store of the entries.
   public let store: Store
-  /// Where the frames and subtitles of the entries' videos come from.
+  /// The frames and subtitles of the entries' videos.
   public let videos: VideoReader
   /// The entries to use.
   public let ids: [String]
-  /// Decides which entries are left out and whether opposites come along.
+  /// The purpose, which decides what is skipped and whether statements come with opposites.
   public let purpose: Purpose
   /// Seconds between frames.
   public let frameInterval: Double
-  /// What the batches are for.
+  /// The shape of the model that reads the batches.
   public let model: ModelConfiguration
-  /// Which entries went unused, and why.
+  /// The report of the entries that cannot be used.
   public let skips: SkipReport
 
   /// - Parameter skips: reports every entry that cannot be used.
-  /// - Throws: `DataError` where the stores lack the videos of more than half of the entries.
+  /// - Throws: `DataError` if the stores lack the videos of more than half of the entries.
   public init(
     _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,
     model: ModelConfiguration, skips: SkipReport = SkipReport()
@@ -50,24 +52,24 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     try videos.requireMost(ids.lazy.map { store.video(of: $0) }, "\(Store.entryName)s", file: store.path)
   }
 
-  /// Entries after those that ``purpose`` leaves out.
+  /// The number of entries, without those that ``purpose`` skips.
   public var itemCount: Int { ids.count }
-  /// Of the entry's video.
+  /// Returns the number of frames of the entry's video.
   public func frames(of item: Int) -> Int {
     store.video(of: ids[item]).flatMap { videos.frameCount(of: $0) } ?? 0
   }
 
   private var isTraining: Bool { if case .training = purpose { true } else { false } }
 
-  /// The batch of these entries; nothing is drawn at random.
+  /// Returns the batch of these entries; nothing is random.
   ///
-  /// - Returns: nil where no entry can be used.
+  /// - Returns: nil if no entry can be used.
   public func batch(of items: [Int], random: RandomStream) throws -> QuestionBatch? {
     try load(items)?.batch
   }
 
-  /// Checks whether most entries can be used, before any work is done.
-  /// - Throws: `DataError` where more than half cannot.
+  /// Checks, before any work, whether most entries can be used.
+  /// - Throws: `DataError` if more than half cannot.
   public func requireUsable() throws {
     var readable = ReadableVideos(videos, for: model)
     try Tasks.requireMost(of: ids, "\(Store.entryName)s", file: store.path) { id in
@@ -78,8 +80,8 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     }
   }
 
-  /// Checks whether there is something to learn; reads up to the first entry whose truth is known.
-  /// - Throws: `DataError` where no entry's is.
+  /// Checks whether there is something to learn; reads up to the first entry with a known answer.
+  /// - Throws: `DataError` if no entry has one.
   public func requireTruth() throws {
     guard !ids.isEmpty, !ids.contains(where: { (try? store.asked($0))?.target != nil }) else { return }
     throw DataError(
@@ -87,7 +89,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
       cure: "Train on a split whose truth is published")
   }
 
-  /// A batch and the ids of its entries; those that cannot be used are left out of both.
+  /// Returns a batch and the ids of its entries, without the entries that cannot be used.
   func load(_ items: [Int]) throws -> (ids: [String], batch: QuestionBatch)? {
     var read = BatchVideos(videos, model: model)
     var passes: [(video: Int, text: [Int32])] = []
@@ -106,9 +108,9 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
         counts.append(entry.texts.count)
         targets.append(entry.target ?? -1)
         if Store.hasMoments {
-          // Where a moment is not annotated ("nan-nan"), the answer alone teaches.
+          // Where no moment is annotated ("nan-nan"), only the answer trains.
           let video = read.items[place]
-          // An evaluation looks at answers only.
+          // An evaluation uses only the answers, so it gives no notices.
           let span = entry.span.map {
             isTraining
               ? $0.target(of: name, in: store.path, within: video, interval: frameInterval)

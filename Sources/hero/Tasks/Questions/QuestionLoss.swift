@@ -3,20 +3,18 @@ import Model
 
 extension QuestionBatch: TaskBatch {}
 extension QuestionInput: TaskInput {
-  /// `.targets`: entries whose answer is known; `.moments`: entries whose moment is.
+  /// The numbers of entries with a known answer (`.targets`) and with a known moment (`.moments`).
   public var counts: [Counted: Int] { [.targets: knownTargets, .moments: knownSpans] }
 }
 
 extension QuestionModel {
-  /// Cross-entropy of the right answers, and half that of the moments' first frames and of their
-  /// last.
+  /// Computes the cross-entropy of right answers, and half that of moments' first and last frames.
   ///
   /// - Parameters:
-  ///   - input: nil where this rank has none of the batch.
-  ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is
-  ///     alone.
-  ///   - spanWeight: `lw_st_ed`, which the second weighs in the gradient.
-  /// - Returns: both as `qa` and `st_ed`, means over the questions where they are known.
+  ///   - input: this rank's part of the batch; nil where it has none.
+  ///   - ranks: each rank's counts, from `QuestionInput.counts`; nil for a process that runs alone.
+  ///   - spanWeight: the weight of the moments in the gradient (`lw_st_ed`).
+  /// - Returns: `qa` and `st_ed`, means over the questions with a known answer or moment.
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among ranks: BatchShare? = nil, spanWeight: Float
   ) -> [LossTerm] {
@@ -38,8 +36,9 @@ extension QuestionModel {
     return terms
   }
 
-  /// Σ over the rows of logits of the mean cross-entropy where the target is known, times `share`;
-  /// its gradient weighs `gradient`.
+  /// Sums, over the rows of logits, the mean cross-entropy over known targets, times `share`.
+  ///
+  /// The gradient is also multiplied by `gradient`.
   private func mean(
     _ tape: Tape, _ logits: Tensor, _ segments: Segments, _ targets: Indices, known: Int, gradient: Float,
     share: Float
@@ -51,12 +50,11 @@ extension QuestionModel {
 }
 
 extension StatementModel {
-  /// Mean binary cross-entropy over the statements whose truth is known, as `loss`.
+  /// Computes the mean binary cross-entropy of the statements with a known truth, as `loss`.
   /// - Parameters:
-  ///   - input: nil where this rank has none of the batch.
-  ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is
-  ///     alone.
-  ///   - spanWeight: means nothing, as statements are not about moments.
+  ///   - input: this rank's part of the batch; nil where it has none.
+  ///   - ranks: each rank's counts, from `QuestionInput.counts`; nil for a process that runs alone.
+  ///   - spanWeight: unused, as statements are not about moments.
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among ranks: BatchShare? = nil, spanWeight: Float = 0
   ) -> [LossTerm] {

@@ -3,15 +3,15 @@ import Model
 
 /// Fine-tuning for questions and statements about videos: TVQA, How2QA, VIOLIN.
 public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
-  /// As logs name it, such as `tvqa`.
+  /// The name in logs, such as `tvqa`.
   public let name: String
-  /// Its parameters are those that the run trains.
+  /// The model whose parameters the run trains.
   public let model: Answering
-  /// What the batches come from.
+  /// The maker of the batches.
   public let loader: QuestionLoader<Answering.Store>
   private let spanWeight: Float
 
-  /// - Parameter spanWeight: `lw_st_ed`.
+  /// - Parameter spanWeight: the weight of the moments (`lw_st_ed`).
   public init(name: String, model: Answering, loader: QuestionLoader<Answering.Store>, spanWeight: Float) {
     self.name = name
     self.model = model
@@ -19,7 +19,7 @@ public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
     self.spanWeight = spanWeight
   }
 
-  /// The model's own terms: answers, and moments where the store has them.
+  /// Computes the model's terms: answers, and moments where the store has them.
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {

@@ -2,14 +2,14 @@ import Corpus
 import Formats
 import Model
 
-/// Reads the queries of a split that can be asked, and says why others cannot.
+/// A reader of the queries of a split that reports those that cannot be asked.
 public struct AskableQueries: Sendable {
   private let queries: QueryStore
   /// The split's videos.
   private let candidates: CandidateVideos
-  /// Those that can be read.
+  /// The split's videos that can be read.
   private let usable: CandidateVideos
-  /// Those that read the queries.
+  /// The models that read the queries.
   private let models: [ModelConfiguration]
   private let skips: SkipReport
 
@@ -21,7 +21,7 @@ public struct AskableQueries: Sendable {
     (self.models, self.skips) = (models, skips)
   }
 
-  /// Nil for a query that cannot be asked, which the report names.
+  /// Returns a query, or nil if it cannot be asked; the skip report names it then.
   func query(_ id: String) throws -> Query? {
     do {
       let query = try queries.query(id)
@@ -38,8 +38,8 @@ public struct AskableQueries: Sendable {
     }
   }
 
-  /// Checks whether the queries belong to a split, before any work is done; by side files only.
-  /// - Throws: `DataError` where the videos of more than half of the queries are not among the
+  /// Checks, before any work and from the side files alone, whether the queries belong to a split.
+  /// - Throws: `DataError` if the videos of more than half of the queries are not among the
   ///   split's.
   public static func require(_ queries: QueryStore, in candidates: CandidateVideos) throws {
     let strangers = queries.ids.filter { id in
@@ -55,9 +55,8 @@ public struct AskableQueries: Sendable {
     try requireMost(all - strangers.count, of: all, "queries", file: queries.path, first: first)
   }
 
-  /// Checks whether most of a split's videos and queries can be used by a model, before any work is
-  /// done.
-  /// - Throws: `DataError` where more than half of either cannot.
+  /// Checks, before any work, whether a model can use most of a split's videos and queries.
+  /// - Throws: `DataError` if it cannot use more than half of either.
   public static func require(
     _ queries: QueryStore, in candidates: CandidateVideos, reader: VideoReader, for model: ModelConfiguration
   ) throws {

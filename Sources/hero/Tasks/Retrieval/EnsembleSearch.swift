@@ -3,13 +3,14 @@ import Foundation
 import Metrics
 import Model
 
-/// Ranks with several models together, as VALUE's two-stream evaluation does. Videos rank by the
-/// mean of their weights exp(α·score), or of their scores without α. Moments rank by the means of
-/// the probabilities of start and end.
+/// Ranking by several models together, as in VALUE's two-stream evaluation.
+///
+/// Videos rank by the mean over the models of their weights exp(α·score), or of their scores
+/// without α. Moments rank by the means of the start and end probabilities.
 struct EnsembleSearch {
   private let members: [MomentSearch<RetrievalIndex>]
 
-  /// - Precondition: the members' videos are the same, in one order.
+  /// - Precondition: The members have the same videos in the same order.
   init(_ members: [MomentSearch<RetrievalIndex>]) {
     precondition(members.allSatisfy { $0.videos.segments.offsets == members[0].videos.segments.offsets })
     self.members = members
@@ -33,7 +34,7 @@ struct EnsembleSearch {
     }
   }
 
-  /// Every query's best videos by all members' scores.
+  /// Returns every query's best videos by all members' scores.
   private func best(_ encoded: [Tensor]) -> [[(place: Int, score: Float)]] {
     let (queries, count) = (encoded[0].rows, members[0].videos.count)
     guard queries * count > 0 else { return encoded[0].rows == 0 ? [] : (0..<queries).map { _ in [] } }
@@ -53,8 +54,9 @@ struct EnsembleSearch {
     }
   }
 
-  /// The score whose weight exp(α·score) is the mean of the scores' weights; of equal scores that
-  /// score itself.
+  /// Returns the score whose weight exp(α·score) is the mean of the scores' weights.
+  ///
+  /// Equal scores give that same score.
   private static func score(_ scores: [Float], _ factor: Float?) -> Float {
     guard let factor, factor != 0 else {
       return Float(scores.reduce(0.0) { $0 + Double($1) } / Double(scores.count))

@@ -3,51 +3,52 @@ import Foundation
 import Metrics
 import Model
 
-/// Encoded videos among which is searched: in a device's memory (`RetrievalIndex`), or in a file.
+/// Encoded videos to search in: in a device's memory (`RetrievalIndex`), or in a file.
 ///
-/// What has a place of its own is a video, or a window of one that is longer than the model reads.
+/// A place holds a video, or one window of a video that is longer than the model reads.
 public protocol SearchableVideos {
-  /// How many places there are.
+  /// The number of places.
   var count: Int { get }
-  /// The number that results give the video at a place.
+  /// Returns the number that results give the video at a place.
   func number(of place: Int) -> Int
-  /// The frame of its video that is the first at a place.
+  /// Returns the frame of the video at which a place begins.
   func firstFrame(of place: Int) -> Int
-  /// The places of a query's own video.
+  /// Returns the places of a query's own video.
   func places(of own: Int) -> Range<Int>
-  /// Every query's `kept` best places by the cosine of their best frame, the best first, and the
-  /// best place of each of `kept` videos. Scores that are not numbers are left out.
+  /// Returns each query's `kept` best places, by the cosine of the best frame, the best first.
+  ///
+  /// The list has the best place of each of the `kept` best videos, and no score that is NaN.
   /// - Parameter queries: [m, width], as encoded.
   func best(
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
   ) throws -> [[(place: Int, score: Float)]]
-  /// Products of span queries with all frames of videos.
+  /// Computes the products of span queries with all frames of videos.
   /// - Parameters:
   ///   - queries: [m, width], from `RetrievalModel.spanQueries`.
-  ///   - pairs: which query and which video.
-  /// - Returns: [1, Σ frames], the pairs end to end, and the frames of each.
+  ///   - pairs: the query and the video of each product.
+  /// - Returns: [1, Σ frames], the pairs concatenated, and the frames of each pair.
   func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments)
-  /// The cosines of a query with the best frame at each of several places.
+  /// Computes the cosines of a query with the best frame at each of several places.
   /// - Parameter query: [1, width], as encoded.
   func scores(_ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape) throws -> [Float]
 }
 
-/// From queries to ranked videos and moments (Docs/Computation.md §5): what evaluation and search
-/// share.
+/// Search from queries to ranked videos and moments (Docs/Computation.md §5).
+///
+/// Evaluation and search share it.
 public struct MomentSearch<Videos: SearchableVideos> {
-  /// Encodes queries and weighs their products with frames.
+  /// The model that encodes the queries and scores their products with frames.
   public let model: RetrievalModel
-  /// Encoded by the same model.
+  /// The videos, encoded by the same model.
   public let videos: Videos
-  /// Which rankings are made, and how long they are.
+  /// The rankings to make, and their lengths.
   public let options: RetrievalEvaluationOptions
-  /// Whether a video that is shorter than the shortest moment is a moment as a whole. For `hero
-  /// eval` it is none.
+  /// Whether a video shorter than the shortest moment counts as one moment; false for `hero eval`.
   public let findsShortVideos: Bool
 
-  /// - Parameter findsShortVideos: true for search; evaluation follows the reference with false.
+  /// - Parameter findsShortVideos: true for search; evaluation passes false, like the reference.
   public init(
     model: RetrievalModel, videos: Videos, options: RetrievalEvaluationOptions, findsShortVideos: Bool = false
   ) {
@@ -59,16 +60,15 @@ public struct MomentSearch<Videos: SearchableVideos> {
 
   /// The answer to one query.
   public struct Answer: Sendable {
-    /// Videos as wholes.
+    /// Ranked whole videos.
     public var videos: [MomentPrediction] = []
-    /// Moments of all videos; before suppression.
+    /// Moments of all videos, before suppression.
     public var moments: [MomentPrediction] = []
-    /// Moments of the query's own video, where that is known; before suppression.
+    /// Moments of the query's own video, where that is known, before suppression.
     public var ownMoments: [MomentPrediction]?
   }
 
-  /// Where in videos queries' moments may begin and end: probabilities of pairs of both, end to
-  /// end.
+  /// Start and end probabilities of moments for (query, video) pairs, concatenated.
   struct Spans {
     var start: [Float]
     var end: [Float]
@@ -90,38 +90,38 @@ public struct MomentSearch<Videos: SearchableVideos> {
   }
 
   /// - Parameters:
-  ///   - texts: token ids of each query, the leading special token included.
+  ///   - texts: the token ids of each query, including the leading special token.
   ///   - own: each query's own video, where it is known.
-  ///   - findsMoments: false leaves moments out.
+  ///   - findsMoments: false skips moments.
   public func answer(_ texts: [[Int32]], own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
     let encoded = model.encodeQueries(tape, TextInput(texts, for: model.configuration, on: tape.backend))
     return try rank(encoded, own: own, findsMoments: findsMoments)
   }
 
-  /// The same for queries that were encoded before.
-  /// - Parameter encoded: [m, width]
+  /// Ranks queries that are already encoded.
+  /// - Parameter encoded: [m, width].
   public func rank(_ encoded: Tensor, own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
     let best = try videos.best(encoded, kept: kept, model: model, tape: tape)
     return try rank(best, encoded, own: own, findsMoments: findsMoments) { try spans(encoded, $0, tape) }
   }
 
-  /// Places that moments are searched at.
+  /// The number of places to search for moments.
   var kept: Int { min(max(1, options.videosSearched), videos.count) }
 
-  /// Moments at every query's best places.
+  /// Ranks moments at every query's best places.
   /// - Parameters:
-  ///   - best: each query's, the best first.
-  ///   - encoded: [m, width], the queries.
-  ///   - spans: where moments of queries may begin and end in videos.
+  ///   - best: each query's places, the best first.
+  ///   - encoded: the queries, [m, width].
+  ///   - spans: returns the start and end probabilities of pairs.
   func rank(
     _ best: [[(place: Int, score: Float)]], _ encoded: Tensor, own: [Int?], findsMoments: Bool,
     spans: ([(query: Int, video: Int)]) throws -> Spans
   ) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
     var answers = best.map { ranked in
-      // A video is as good as its best window.
+      // A video scores as its best window does.
       var seen: Set<Int> = []
       let ranked = ranked.filter { seen.insert(videos.number(of: $0.place)).inserted }
       return Answer(
@@ -155,16 +155,17 @@ public struct MomentSearch<Videos: SearchableVideos> {
     return answers
   }
 
-  /// The moments of one video for one query, the best first; before suppression.
-  /// - Parameter encoded: [1, width], the query.
+  /// Returns the moments of one video for one query, the best first, before suppression.
+  /// - Parameter encoded: the query, [1, width].
   public func moments(_ encoded: Tensor, in video: Int, _ tape: Tape) throws -> [MomentPrediction] {
     let places = videos.places(of: video)
     let spans = try spans(encoded, places.map { (0, $0) }, tape)
     return predictions(try single(encoded, spans, pairs: 0..<places.count, places, tape))
   }
 
-  /// The moments of one video for one query. Where it has several windows, each counts for as much
-  /// as it fits the query, the best for 1.
+  /// Scores the moments of one video for one query.
+  ///
+  /// The windows of a long video weigh by how well they fit the query; the best weighs 1.
   private func single(
     _ query: Tensor, _ spans: Spans, pairs: Range<Int>, _ places: Range<Int>, _ tape: Tape
   ) throws -> MomentScorer {
@@ -182,7 +183,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
     return scorer
   }
 
-  /// Start and end probabilities of each query in each of its videos, in that order.
+  /// Computes the start and end probabilities of each pair, in order.
   func spans(_ encoded: Tensor, _ pairs: [(query: Int, video: Int)], _ tape: Tape) throws -> Spans {
     let backend = tape.backend
     let (similarity, segments) = try videos.products(model.spanQueries(tape, encoded), pairs, tape: tape)
@@ -194,7 +195,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
 
   private var weight: VideoWeight? { options.videoScoreFactor.map { VideoWeight($0) } }
 
-  /// - Parameter weight: makes factors of videos' scores; nil for moments of one video.
+  /// - Parameter weight: turns videos' scores into factors; nil for moments of one video.
   private func scorer(_ weight: VideoWeight? = nil) -> MomentScorer {
     MomentScorer(
       minLength: options.minLength, maxLength: options.maxLength, capacity: options.kept, weight: weight,

@@ -1,27 +1,30 @@
 import Engine
 
-/// How video-level ranking punishes negatives (Docs/Computation.md §3 "VSM / VCMR / VR loss"; the
-/// reference's `get_video_level_loss`).
+/// Options of the video-level ranking loss (Docs/Computation.md §3 "VSM / VCMR / VR loss").
+///
+/// The reference's `get_video_level_loss`.
 public struct RankingOptions: Equatable, Sendable {
-  /// How a negative's score is compared with the positive's.
+  /// The comparison of a negative's score with the positive's.
   public var kind = RankingKind.hinge
-  /// `margin` of the hinge loss; `lse` reads none.
+  /// The margin of the hinge loss (`margin`); `lse` has none.
   public var margin: Float = 0.1
-  /// Every negative counts; else one is drawn per row.
+  /// Whether every negative counts; otherwise each row draws one.
   public var useAllNegatives = true
-  /// The hardest `hardPoolSize` negatives weigh `hardNegativeWeight`, the rest 0.1 (or are the pool
-  /// to draw from).
+  /// Whether hard negatives count more.
+  ///
+  /// The hardest `hardPoolSize` negatives weigh `hardNegativeWeight`, the rest 0.1. Where one is
+  /// drawn, the hardest are the pool instead.
   public var useHardNegatives = false
-  /// `hard_pool_size`
+  /// The number of hard negatives (`hard_pool_size`).
   public var hardPoolSize = 20
-  /// `hard_neg_weights`; read where ``useAllNegatives`` holds.
+  /// The weight of hard negatives (`hard_neg_weights`), used only with ``useAllNegatives``.
   public var hardNegativeWeight: Float = 10
 
-  /// A hinge with margin 0.1 over all negatives, none of them hard.
+  /// Makes a hinge with margin 0.1 over all negatives, without hard ones.
   public init() {}
 
-  /// What the engine ranks.
-  /// - Parameter random: draws the negatives where not all count.
+  /// Makes the input of the engine's ranking loss.
+  /// - Parameter random: draws the negatives unless all count.
   func input(
     scores: Tensor, slots: Indices, queriesPerSlot: Int, on backend: any Backend, random: inout RandomStream
   ) -> RankingInput {
@@ -33,15 +36,16 @@ public struct RankingOptions: Equatable, Sendable {
         : backend.makeIndices(draw(slots: slots.count, queriesPerSlot: queriesPerSlot, random: &random)))
   }
 
-  /// Ranks of the drawn negatives: one a query among the other slots' videos, then one a slot among
-  /// their queries.
+  /// Draws the ranks of the negatives.
+  ///
+  /// Each query draws one among the other slots' videos, then each slot one among their queries.
   private func draw(slots: Int, queriesPerSlot: Int, random: inout RandomStream) -> [Int] {
     guard slots > 1 else { return [Int](repeating: 0, count: slots * queriesPerSlot + slots) }
     func rank(of negatives: Int) -> Int {
       let pool = useHardNegatives ? min(hardPoolSize, negatives) : negatives
       return Int.random(in: 0..<max(1, pool), using: &random)
     }
-    // A single negative needs no drawing.
+    // A single negative needs no draw.
     let queries = (0..<slots * queriesPerSlot).map { _ in slots > 2 ? rank(of: slots - 1) : 0 }
     return queries + (0..<slots).map { _ in rank(of: (slots - 1) * queriesPerSlot) }
   }

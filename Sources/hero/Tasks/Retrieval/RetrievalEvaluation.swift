@@ -4,50 +4,50 @@ import Formats
 import Metrics
 import Model
 
-/// How moments and videos are ranked (Docs/Computation.md §5); the reference's keys stand beside
-/// each.
+/// Options of ranking moments and videos (Docs/Computation.md §5), with the reference's keys.
 public struct RetrievalEvaluationOptions: Equatable, Sendable {
-  /// `full_eval_tasks`
+  /// The rankings to make: `full_eval_tasks`.
   public var rankings: [Ranking] = [.videoCorpusMoment, .singleVideoMoment, .video]
-  /// `q2c_alpha`; nil ranks videos by the raw score (MSR-VTT).
+  /// The factor α of videos' scores (`q2c_alpha`); nil ranks videos by the raw score (MSR-VTT).
   public var videoScoreFactor: Float? = 20
-  /// `max_vcmr_video`
+  /// The number of videos searched for moments: `max_vcmr_video`.
   public var videosSearched = 100
-  /// `min_pred_l`, `max_pred_l`
+  /// The smallest end − start, in frames: `min_pred_l`.
   public var minLength = 2
-  /// In frames: end − start stays below this.
+  /// One more than the largest end − start, in frames: `max_pred_l`.
   public var maxLength = 16
-  /// `max_before_nms`, `max_after_nms`
+  /// The number of moments kept per query before suppression: `max_before_nms`.
   public var kept = 200
-  /// Cuts the list before suppression and again after it.
+  /// The number of moments in a final list, with or without suppression: `max_after_nms`.
   public var keptAfterSuppression = 100
-  /// `nms_thd`; nil (−1 in the reference) for none.
+  /// The overlap that suppression allows (`nms_thd`); nil for none, −1 in the reference.
   public var suppression: Float?
-  /// `vfeat_interval`
+  /// Seconds per frame: `vfeat_interval`.
   public var frameInterval = 1.5
-  /// Queries a pass, videos a pass.
+  /// The number of queries encoded in one pass.
   public var queryBatch = 50
-  /// Videos encoded in one pass; costs memory, changes no result.
+  /// The number of videos encoded in one pass; it costs memory and changes no result.
   public var videoBatch = 16
-  /// `eval_with_query_type`
+  /// Whether results are also given by type of query: `eval_with_query_type`.
   public var byQueryType = true
-  /// Whether every frame of a query's own video is given a score.
+  /// Whether every frame of a query's own video gets a score.
   public var ratesFrames = false
 
-  /// The defaults above; a run's options override each.
+  /// Makes the defaults above; a run's options override each.
   public init() {}
 
-  /// How many queries are ranked together, whatever the number of processes: twenty passes, because
-  /// a product with few queries spends half its time on reading the frames. It is fewer if that
-  /// would leave less than sixteen pieces of work to divide.
+  /// Returns the number of queries ranked together, whatever the number of processes.
+  ///
+  /// It is twenty passes, because a product with few queries spends half its time reading the
+  /// frames. It is fewer where that would leave fewer than sixteen pieces of work to divide.
   public func queriesTogether(of queries: Int) -> Int {
     max(1, queryBatch) * max(1, min(20, queries / (16 * max(1, queryBatch))))
   }
 }
 
-/// Answers the queries of a split.
+/// Evaluation of the queries of a split.
 public struct RetrievalEvaluator {
-  /// One of the models that rank together, with the videos as it encodes them.
+  /// One of the models that rank together, and the videos as it encodes them.
   public typealias Member = (model: RetrievalModel, index: RetrievalIndex)
 
   private let members: [Member]
@@ -57,9 +57,9 @@ public struct RetrievalEvaluator {
   private var index: RetrievalIndex { members[0].index }
 
   /// - Parameters:
-  ///   - members: models that rank together, at least one.
+  ///   - members: the models that rank together, at least one.
   ///   - skips: reports every query that cannot be asked.
-  /// - Throws: `DataError` where they do not have the same videos of the same frames.
+  /// - Throws: `DataError` if the members differ in their videos or in the videos' frames.
   public init(
     _ members: [Member], queries: QueryStore, options: RetrievalEvaluationOptions,
     skips: SkipReport = SkipReport()
@@ -82,14 +82,13 @@ public struct RetrievalEvaluator {
     }
   }
 
-  /// Ranked moments and videos for every query, before non-maximum suppression; the queries are
-  /// divided among the ranks.
+  /// Ranks moments and videos for every query, before non-maximum suppression.
   ///
-  /// Leaves out a query whose row cannot be read, with more tokens than the model reads, or whose
-  /// video is no candidate or was left out itself. `RetrievalResults.leftOut` names it on all
-  /// ranks.
-  /// - Parameter progress: called with the number of queries done; what it throws ends the work.
-  /// - Throws: `DataError` where more than half of the queries cannot be asked.
+  /// The ranks share the queries. A query is skipped if its row cannot be read, if it has more
+  /// tokens than the model reads, or if its video is no usable candidate.
+  /// `RetrievalResults.leftOut` names it on all ranks.
+  /// - Parameter progress: takes the number of queries done; what it throws ends the work.
+  /// - Throws: `DataError` if more than half of the queries cannot be asked.
   public func run(
     among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws -> RetrievalResults {
@@ -125,8 +124,7 @@ public struct RetrievalEvaluator {
   private func answer(_ batch: [Query]) throws -> [Answer] {
     guard !batch.isEmpty else { return [] }
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
-    // Every query's own video, where it is known: nobody can say where else to look for a moment of
-    // one video.
+    // Only the query's own video can be searched for a moment of a single video.
     let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
     let encoded = members.map { encode(texts, $0.model) }
     let search = EnsembleSearch(
@@ -155,7 +153,7 @@ public struct RetrievalEvaluator {
     return found
   }
 
-  /// The cosine of a query with every frame of a video, the members' mean.
+  /// Computes the cosine of a query with every frame of a video, averaged over the members.
   /// - Parameter encoded: the queries of each member.
   private func frameScores(_ encoded: [Tensor], of query: Int, in video: Int) -> [Float] {
     let scores = zip(members, encoded).map { member, encoded in
@@ -165,7 +163,7 @@ public struct RetrievalEvaluator {
     return scores[0].indices.map { frame in scores.reduce(0) { $0 + $1[frame] } / Float(scores.count) }
   }
 
-  /// [queries, width], some queries a pass.
+  /// Encodes texts pass by pass into [queries, width].
   private func encode(_ texts: [[Int32]], _ model: RetrievalModel) -> Tensor {
     let backend = model.store.backend
     let tape = Tape.inference(backend)
@@ -179,12 +177,12 @@ public struct RetrievalEvaluator {
   }
 }
 
-/// What came of a query: that it was left out, or what a ranking has found.
+/// The outcome of a query: skipped, or the predictions of a ranking.
 private enum Answer: Parcelled {
   case leftOut(String)
   case found(Ranking, QueryPredictions)
 
-  /// A query without predictions has no ranking, and no ranking an empty name.
+  /// Writes an empty name for a skipped query; a ranking's name is never empty.
   func put(into parcel: inout Parcel) {
     switch self {
     case .leftOut(let id):

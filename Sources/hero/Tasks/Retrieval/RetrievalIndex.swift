@@ -2,22 +2,22 @@ import Corpus
 import Engine
 import Model
 
-/// All candidate videos of a split, encoded once: what queries are compared with.
+/// All candidate videos of a split, encoded once for comparison with queries.
 ///
-/// Queries are compared with some videos at a time, so that beside the encoded frames memory does
-/// not grow with the corpus.
+/// Queries are compared with one block of videos at a time. Apart from the encoded frames, memory
+/// therefore does not grow with the corpus.
 public final class RetrievalIndex {
-  /// The candidates as they were given.
+  /// The candidates as given.
   public let listed: CandidateVideos
-  /// The candidates that could be read: all but those that `skips` reported.
+  /// The candidates that could be read, without those that `skips` reported.
   public let videos: CandidateVideos
-  /// The candidates' rows of `frames`, in their order.
+  /// The rows of `frames` of each candidate, in order.
   public let segments: Segments
   /// [Σ frames, width], as encoded.
   let frames: Tensor
   private let blocks: [Block]
 
-  /// Videos in a row that queries are compared with at once.
+  /// Consecutive videos that queries are compared with at once.
   private struct Block {
     let videos: Range<Int>
     let rows: Range<Int>
@@ -25,18 +25,17 @@ public final class RetrievalIndex {
     let segments: Segments
   }
 
-  /// Frames of a block: products large enough for their best rate, and small enough to lie in a
-  /// cache.
+  /// The number of frames of a block: enough for fast products, few enough to fit in a cache.
   private static let blockRows = 8192
 
-  /// Reads and encodes every candidate; the passes are divided among the ranks.
+  /// Reads and encodes every candidate; the ranks share the passes.
   ///
-  /// A candidate that cannot be read is left out, on all ranks.
+  /// All ranks skip a candidate that cannot be read.
   /// - Parameters:
-  ///   - batchSize: videos a pass.
-  ///   - skips: reports every candidate that is left out.
-  ///   - progress: called with the number of videos done; what it throws ends the work.
-  /// - Throws: `DataError` where more than half of the candidates cannot be read.
+  ///   - batchSize: the number of videos of a pass.
+  ///   - skips: reports every skipped candidate.
+  ///   - progress: takes the number of videos done; what it throws ends the work.
+  /// - Throws: `DataError` if more than half of the candidates cannot be read.
   public init(
     _ videos: CandidateVideos, reader: VideoReader, model: RetrievalModel, batchSize: Int,
     skips: SkipReport = SkipReport(), among communicator: any Communicator = SoleCommunicator.shared,
@@ -60,7 +59,7 @@ public final class RetrievalIndex {
       if let input = batch.input { parts.append(model.videoEncoder(tape, input)) }
       return batch.lengths
     }
-    // Every rank learns that a left-out video has no frames.
+    // A skipped video has no frames, on every rank.
     let all = lengths.flatMap { $0 }
     let usable = all.indices.filter { all[$0] > 0 }
     try requireMost(usable.count, of: all.count, "candidate videos", file: reader.features.path)
@@ -78,8 +77,8 @@ public final class RetrievalIndex {
   }
 
   /// - Parameters:
-  ///   - frames: [Σ frames, width], the candidates' in their order, as encoded.
-  ///   - segments: the candidates' rows.
+  ///   - frames: [Σ frames, width], the candidates' frames in their order, as encoded.
+  ///   - segments: the rows of each candidate.
   public convenience init(
     _ videos: CandidateVideos, frames: Tensor, segments: Segments, on backend: any Backend
   ) {
@@ -114,19 +113,19 @@ public final class RetrievalIndex {
 }
 
 extension RetrievalIndex: SearchableVideos {
-  /// One place a video.
+  /// The number of places, one per video.
   public var count: Int { segments.count }
 
-  /// The number that result files know the video by.
+  /// Returns the number of the video in result files.
   public func number(of place: Int) -> Int { videos.indices[place] }
 
-  /// 0, because every place is a whole video.
+  /// Returns 0, because every place is a whole video.
   public func firstFrame(of place: Int) -> Int { 0 }
 
-  /// The one place of the video.
+  /// Returns the one place of the video.
   public func places(of own: Int) -> Range<Int> { own..<own + 1 }
 
-  /// The cosine of a query with every frame of a video.
+  /// Computes the cosine of a query with every frame of a video.
   /// - Parameter query: [1, width], as encoded.
   func frameScores(_ query: Tensor, in video: Int, model: RetrievalModel) -> [Float] {
     let tape = Tape.inference(model.store.backend)
@@ -135,7 +134,7 @@ extension RetrievalIndex: SearchableVideos {
         model.normalized(tape, query), model.normalized(tape, frames.rowsView(segments[video]))))
   }
 
-  /// Normalizes and multiplies the frames of those places alone.
+  /// Normalizes and multiplies the frames of these places alone.
   public func scores(
     _ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape
   ) throws -> [Float] {
@@ -174,9 +173,9 @@ extension RetrievalIndex: SearchableVideos {
     }
   }
 
-  /// The cosines of every query with the best frame of every video.
+  /// Computes the cosines of every query with the best frame of every video.
   /// - Parameter queries: [m, width], as encoded.
-  /// - Returns: m · videos, query after query.
+  /// - Returns: m · videos values, query after query.
   func scores(_ queries: Tensor, model: RetrievalModel, tape: Tape) -> [Float] {
     let queries = model.normalized(tape, queries)
     var all = [Float](repeating: 0, count: queries.rows * count)

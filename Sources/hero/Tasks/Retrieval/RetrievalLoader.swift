@@ -3,36 +3,36 @@ import Engine
 import Formats
 import Model
 
-/// Batches of queries, each with its video (Docs/Computation.md §1, §3 "VCMR target"; the
-/// reference's `VcmrDataset`).
+/// A loader of batches of queries, each with its video (Docs/Computation.md §1, §3 "VCMR target").
+///
+/// The reference's `VcmrDataset`.
 public struct RetrievalLoader: BatchLoader {
-  /// Where the texts and their moments come from.
+  /// The store of the texts and their moments.
   public let queries: QueryStore
-  /// Where the frames and subtitles of the queries' videos come from.
+  /// The frames and subtitles of the queries' videos.
   public let videos: VideoReader
   /// The queries to use.
   public let ids: [String]
   /// Seconds between frames.
   public let frameInterval: Double
-  /// False for MSR-VTT, whose queries are about whole videos.
+  /// Whether queries have moments; false for MSR-VTT, whose queries are about whole videos.
   public let hasSpans: Bool
-  /// `queries_per_video`: queries that share one encoding of their video.
+  /// The number of queries that share one encoding of their video: `queries_per_video`.
   public let queriesPerVideo: Int
-  /// What the batches are for.
+  /// The shape of the model that reads the batches.
   public let model: ModelConfiguration
-  /// Which queries went unused, and why.
+  /// The report of the queries that cannot be used.
   public let skips: SkipReport
-  /// Where queries share their video: the queries of each video, as places in `ids`, and the video
-  /// that each item is of.
+  /// Each video's queries, as places in `ids`, and each item's video; nil for one query per item.
   private let groups: (videos: [[Int]], items: [Int])?
 
   /// - Parameters:
-  ///   - maxTextLength: leaves out queries with more tokens, unless it is 0 or negative.
-  ///   - queriesPerVideo: with 1, an item is a query. Else it is a video with so many of its
-  ///     queries, drawn anew each time. An epoch has as many items of a video as all its queries
-  ///     fill, and a video with fewer queries repeats them.
+  ///   - maxTextLength: skips queries with more tokens, unless it is 0 or negative.
+  ///   - queriesPerVideo: with 1, an item is a query. With n > 1, an item is a video with n of its
+  ///     queries, drawn anew each time. An epoch has enough items of a video to hold all its
+  ///     queries; a video with fewer than n queries repeats them.
   ///   - skips: reports every query that cannot be used.
-  /// - Throws: `DataError` where the stores lack the videos of more than half of the queries.
+  /// - Throws: `DataError` if the stores lack the videos of more than half of the queries.
   public init(
     queries: QueryStore, videos: VideoReader, maxTextLength: Int, queriesPerVideo: Int = 1,
     frameInterval: Double, hasSpans: Bool, model: ModelConfiguration, skips: SkipReport = SkipReport()
@@ -70,22 +70,21 @@ public struct RetrievalLoader: BatchLoader {
     return (videos, items)
   }
 
-  /// Queries, or videos with their queries where ``queriesPerVideo`` is above 1.
+  /// The number of queries, or of videos with their queries where ``queriesPerVideo`` is above 1.
   public var itemCount: Int { groups?.items.count ?? ids.count }
-  /// Of the query's video.
+  /// Returns the number of frames of the query's video.
   public func frames(of item: Int) -> Int {
     let query = groups.map { $0.videos[$0.items[item]][0] } ?? item
     return queries.video(of: ids[query]).flatMap { videos.frameCount(of: $0) } ?? 0
   }
-  /// As in "4000 items" or "900 items of 5 queries".
+  /// The items in words: `4000 items` or `900 items of 5 queries`.
   public var summary: String {
     groups.map { "\($0.items.count) items of \(queriesPerVideo) queries" } ?? "\(itemCount) items"
   }
 
-  /// The videos of these items, each once, with their queries and the frames of the queries'
-  /// moments.
+  /// Reads the videos of these items, each once, with their queries and the frames of the moments.
   ///
-  /// - Returns: nil where no query can be used.
+  /// - Returns: nil if no query can be used.
   public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
     var read = BatchVideos(videos, model: model)
     var texts: [[Int32]] = []
@@ -108,8 +107,7 @@ public struct RetrievalLoader: BatchLoader {
       queriesPerSlot: queriesPerVideo, targets: targets)
   }
 
-  /// The first queries of one video that can be used, `queriesPerVideo` of them or as many as there
-  /// are; reads their video.
+  /// Returns the first usable queries of one video, at most `queriesPerVideo`, and reads the video.
   private func usable(
     _ queries: [Int], among read: inout BatchVideos, random: inout RandomStream
   ) throws -> [(place: Int, text: [Int32], target: FrameSpan)] {
@@ -130,7 +128,7 @@ public struct RetrievalLoader: BatchLoader {
     return usable
   }
 
-  /// The moment to learn: the first that was marked, or one at random where all of them answer.
+  /// Returns the target moment: the first annotated one, or a random one where all of them answer.
   private func span(of query: Query, random: inout RandomStream) -> TimeSpan? {
     guard queries.holdsWindows else { return query.spans.first }
     return query.spans.randomElement(using: &random)

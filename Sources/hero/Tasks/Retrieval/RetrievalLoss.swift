@@ -1,10 +1,9 @@
 import Engine
 import Model
 
-/// Weights and settings of the retrieval losses; keys in the reference's spelling stand beside
-/// each.
+/// Weights and settings of the retrieval losses, with the reference's keys.
 public struct RetrievalLossOptions: Equatable, Sendable {
-  /// `ranking_loss_type`, `margin` and what negatives weigh.
+  /// The ranking loss: `ranking_loss_type`, `margin` and the weights of negatives.
   public var ranking = RankingOptions()
   /// `lw_neg_ctx`
   public var contextWeight: Float = 8
@@ -12,17 +11,16 @@ public struct RetrievalLossOptions: Equatable, Sendable {
   public var queryWeight: Float = 8
   /// `lw_st_ed`
   public var spanWeight: Float = 0.01
-  /// `drop_svmr_prob`: how often a batch goes without its span loss.
+  /// The probability that a batch skips its span loss: `drop_svmr_prob`.
   public var spanDropProbability: Float = 0
 
-  /// The defaults above; a run's options override each.
+  /// Makes the defaults above; a run's options override each.
   public init() {}
 }
 
 extension RetrievalBatch: TaskBatch {}
 extension RetrievalInput: TaskInput {
-  /// `.starts`, `.ends`: known first and last frames; `.queries`, `.slots`, `.videos`: what is
-  /// ranked.
+  /// The counts of known first and last frames, and of the queries, slots and videos ranked.
   public var counts: [Counted: Int] {
     [
       .starts: starts.known, .ends: ends.known, .queries: queries.count, .slots: slots.count,
@@ -32,17 +30,17 @@ extension RetrievalInput: TaskInput {
 }
 
 extension RetrievalModel {
-  /// The loss of Docs/Computation.md §3 for VSM, VCMR and VR.
+  /// Computes the loss of Docs/Computation.md §3 for VSM, VCMR and VR.
   ///
-  /// Of several ranks all have the whole batch's ranking: each query is compared with all ranks'
-  /// videos, as in one process with the whole batch.
+  /// Each query is compared with all ranks' videos, as in one process with the whole batch. Every
+  /// rank therefore computes the ranking of the whole batch.
   /// - Parameters:
-  ///   - input: nil where this rank has none of the batch.
-  ///   - share: what each rank has of it, by `RetrievalInput.counts`; nil for a process that is
+  ///   - input: this rank's part of the batch; nil where it has none.
+  ///   - share: each rank's counts, from `RetrievalInput.counts`; nil for a process that runs
   ///     alone.
-  ///   - random: drops the span loss, draws negatives.
-  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`; of several ranks
-  ///   the first has the whole value of the last two.
+  ///   - random: decides whether the span loss is dropped, and draws negatives.
+  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`. The first rank has
+  ///   the whole value of the last two, the other ranks none.
   public func loss(
     _ tape: Tape, _ input: RetrievalInput?, _ options: RetrievalLossOptions, among share: BatchShare? = nil,
     random: inout RandomStream
@@ -62,14 +60,14 @@ extension RetrievalModel {
         scores: scores, slots: slots, queriesPerSlot: share.total(.queries) / max(1, share.total(.slots)),
         on: tape.backend, random: &random)
       let losses = tape.ranking(ranking, weights: (options.contextWeight, options.queryWeight))
-      // All ranks compute the same; one tells it.
+      // All ranks compute the same values; one reports them.
       if options.contextWeight != 0, tape.communicator.isFirst { terms[1].value = losses.element(0) }
       if options.queryWeight != 0, tape.communicator.isFirst { terms[2].value = losses.element(1) }
     }
     return terms
   }
 
-  /// The parts of the loss, without values.
+  /// Returns the parts of the loss, without values.
   static func parts(_ options: RetrievalLossOptions) -> [LossTerm] {
     [
       LossTerm("st_ed", nil, weight: options.spanWeight),
@@ -78,10 +76,10 @@ extension RetrievalModel {
     ]
   }
 
-  /// Every query's score with every video of all ranks, and the videos of the slots.
+  /// Computes every query's score with every video of all ranks, and the videos of the slots.
   ///
-  /// Queries travel, being few: each rank compares all of them with its own videos' frames, and
-  /// then the scores travel.
+  /// The ranks exchange queries, which are few. Each rank compares all of them with its own videos'
+  /// frames, then the ranks exchange the scores.
   private func rankedScores(
     _ tape: Tape, _ input: RetrievalInput?, _ share: BatchShare, _ encoded: (frames: Tensor, queries: Tensor)?
   ) -> (scores: Tensor, slots: Indices) {
@@ -94,7 +92,7 @@ extension RetrievalModel {
     let width = configuration.cross.hiddenSize
     let own = encoded.map { normalized(tape, $0.queries) } ?? backend.makeTensor(rows: 0, columns: width)
     let queries = tape.gatherRows(own, counts: share.byRank(.queries))
-    // A video a row, so that the rows of all ranks lie below one another.
+    // One video per row, so that the ranks' rows can be stacked.
     var scores = backend.makeTensor(rows: 0, columns: queries.rows)
     if let input, let encoded {
       let similarity = tape.linear(queries, normalized(tape, encoded.frames))

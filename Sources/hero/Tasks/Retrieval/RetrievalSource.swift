@@ -2,18 +2,19 @@ import Corpus
 import Engine
 import Model
 
-/// When the parts of the retrieval loss come in, by update.
+/// The updates at which the parts of the retrieval loss begin.
 public struct RetrievalCurriculum: Sendable {
-  /// `train_span_start_step`: the span loss counts from this update on; never if negative.
+  /// The update at which the span loss begins (`train_span_start_step`); never if negative.
   public var spanStart = 0
-  /// `hard_negtiave_start_step`, `hard_pool_size`, `hard_neg_weights`: from each start on, that
-  /// pool and weight.
+  /// The pool and weight of hard negatives, each from its `start` on.
+  ///
+  /// `hard_negtiave_start_step`, `hard_pool_size`, `hard_neg_weights`.
   public var hardNegatives: [(start: Int, poolSize: Int, weight: Float)] = []
 
-  /// Spans from the first update, no hard negatives.
+  /// Makes a curriculum with spans from the first update and without hard negatives.
   public init() {}
 
-  /// The options that hold at an update.
+  /// Returns the options that hold at an update.
   public func options(_ base: RetrievalLossOptions, update: Int) -> RetrievalLossOptions {
     var options = base
     if spanStart < 0 || update < spanStart { options.spanWeight = 0 }
@@ -28,18 +29,18 @@ public struct RetrievalCurriculum: Sendable {
 
 /// Fine-tuning for retrieval: TVR, How2R, DiDeMo, MSR-VTT.
 public final class RetrievalSource: ModelSource {
-  /// As logs name it, such as `tvr`.
+  /// The name in logs, such as `tvr`.
   public let name: String
-  /// Its parameters are those that the run trains.
+  /// The model whose parameters the run trains.
   public let model: RetrievalModel
-  /// What the batches come from.
+  /// The maker of the batches.
   public let loader: RetrievalLoader
   private let options: RetrievalLossOptions
   private let curriculum: RetrievalCurriculum
 
   /// - Parameters:
-  ///   - options: weights that hold once the curriculum lets them.
-  ///   - curriculum: the updates from which spans and hard negatives count.
+  ///   - options: the weights that hold once the curriculum begins them.
+  ///   - curriculum: the updates at which spans and hard negatives begin.
   public init(
     name: String, model: RetrievalModel, loader: RetrievalLoader, options: RetrievalLossOptions,
     curriculum: RetrievalCurriculum
@@ -51,7 +52,7 @@ public final class RetrievalSource: ModelSource {
     self.curriculum = curriculum
   }
 
-  /// Start, end, context and query losses with the weights that hold at `update`.
+  /// Computes the span, context and query losses with the weights that hold at `update`.
   public func loss(
     _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
     random: inout RandomStream
@@ -59,9 +60,8 @@ public final class RetrievalSource: ModelSource {
     model.loss(tape, input, curriculum.options(options, update: update), among: share, random: &random)
   }
 
-  /// Mean losses over another loader's queries, without dropout; the batches are divided among the
-  /// ranks.
-  /// - Parameter progress: called with the number of queries done; what it throws ends the work.
+  /// Computes mean losses over a loader's queries, without dropout; the ranks share the batches.
+  /// - Parameter progress: takes the number of queries done; what it throws ends the work.
   public func validationLosses(
     _ loader: RetrievalLoader, batchSize: Int, among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }

@@ -1,13 +1,13 @@
 import Formats
 import Foundation
 
-/// A text as CLIP's tokenizer cleans it before it looks for words.
+/// The cleaning of a text that CLIP's tokenizer does before it looks for words.
 ///
-/// HTML references are read as what they stand for, runs of white space become one blank, letters
-/// become small. Before that ftfy's (Speer, 2019) lesser repairs are made: curly quotes become
-/// straight ones, ligatures and wide letters plain ones; control characters and escape codes go,
-/// and letters are composed (NFC). Its repair of mojibake is not made. Source: OpenAI's
-/// `clip/simple_tokenizer.py`, `basic_clean` and `whitespace_clean`.
+/// It replaces HTML references, makes runs of white space one space and lower-cases letters. Before
+/// that it makes the lesser repairs of ftfy (Speer, 2019). Curly quotes become straight, ligatures
+/// and full-width letters plain. Control characters and escape codes go, and letters are composed
+/// (NFC). It does not repair mojibake. Source: OpenAI's `clip/simple_tokenizer.py`, `basic_clean`
+/// and `whitespace_clean`.
 enum CLIPText {
   static func cleaned(_ text: String) -> String {
     var text = repaired(text)
@@ -15,7 +15,7 @@ enum CLIPText {
     return PythonText.lowered(singleSpaced(text))
   }
 
-  /// ftfy unescapes until nothing changes where no tag can be meant.
+  /// Returns the text with ftfy's repairs; a text without `<` is unescaped until nothing changes.
   private static func repaired(_ text: String) -> String {
     var text = text
     if !text.utf8.contains(UInt8(ascii: "<")) {
@@ -47,7 +47,7 @@ enum CLIPText {
     return String(result).precomposedStringWithCanonicalMapping
   }
 
-  /// What follows an escape code of a terminal, `[`, digits and semicolons, a letter.
+  /// Returns what follows a terminal's escape code: `[`, digits and semicolons, a letter.
   private static func afterEscape(_ rest: Substring.UnicodeScalarView) -> Substring.UnicodeScalarView {
     guard rest.first == "[" else { return rest }
     let end = rest.dropFirst().drop { ("0"..."9").contains($0) || $0 == ";" }
@@ -61,7 +61,7 @@ enum CLIPText {
     "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "ſt", "ﬆ": "st",
   ]
 
-  /// Words with one blank between them.
+  /// Returns the text's words with one space between them.
   private static func singleSpaced(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {

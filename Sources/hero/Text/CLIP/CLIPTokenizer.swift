@@ -1,10 +1,11 @@
 import Formats
 
-/// CLIP's byte-level BPE (Radford et al., ICML 2021), giving the ids of open_clip's
-/// `SimpleTokenizer`, which are those of OpenAI's but for the special tokens' spelling in a text.
+/// CLIP's byte-level BPE (Radford et al., ICML 2021), with the ids of open_clip's
+/// `SimpleTokenizer`.
 ///
-/// Texts are cleaned and made small (`CLIPText`), split into words, and words into the symbols of
-/// the merges, of which the last carries the word's end. It may be shared by threads.
+/// OpenAI's own gives the same ids but spells special tokens in a text otherwise. `CLIPText` cleans
+/// and lower-cases a text, which is split into words. The merges split each word into symbols, of
+/// which the last carries the word's end. Threads may share a tokenizer.
 public final class CLIPTokenizer: Sendable {
   /// The ids that begin and end every text: `<|startoftext|>` and `<|endoftext|>` of the
   /// vocabulary.
@@ -17,9 +18,9 @@ public final class CLIPTokenizer: Sendable {
   /// The id of each symbol of `merges`.
   private let symbolIDs: [Int32]
 
-  /// - Parameter path: a folder with `vocab.json` and `merges.txt` or `tokenizer.json`, one of
-  ///   OpenAI's `bpe_simple_vocab_16e6.txt.gz`, or one of these files.
-  /// - Throws: `DataError` where it is missing, damaged or another tokenizer's.
+  /// - Parameter path: a folder with `vocab.json` and `merges.txt`, with `tokenizer.json` or with
+  ///   OpenAI's `bpe_simple_vocab_16e6.txt.gz`; or one of the last two files.
+  /// - Throws: `DataError` if it is missing, damaged or another tokenizer's.
   public init(path: String) throws {
     let parts = try CLIPVocabulary.files(path)
     (start, end) = try CLIPVocabulary.specials(parts)
@@ -32,7 +33,7 @@ public final class CLIPTokenizer: Sendable {
     identity = hash.text
   }
 
-  /// A text's ids between the two special tokens, however many they are.
+  /// Returns a text's ids between the two special tokens, however many there are.
   public func encode(_ text: String) -> [Int32] {
     var text = CLIPText.cleaned(text)
     return text.withUTF8 { bytes in
@@ -55,15 +56,15 @@ public final class CLIPTokenizer: Sendable {
     }
   }
 
-  /// A text's ids, as many as a model reads; the last is the end's.
-  /// - Parameter most: 77 of CLIP's.
-  /// - Returns: also whether words were left out.
+  /// Returns at most `most` of a text's ids, of which the last is `end`.
+  /// - Parameter most: the number of ids that a model reads; 77 for CLIP.
+  /// - Returns: the ids, and whether some were cut off.
   public func encode(_ text: String, most: Int) -> (ids: [Int32], isCut: Bool) {
     let ids = encode(text)
     return ids.count <= most ? (ids, false) : (Array(ids.prefix(max(0, most - 1))) + [end], true)
   }
 
-  /// A special token that stands in the text itself, in open_clip's spelling.
+  /// Returns the special token that begins at a place of the text, in open_clip's spelling.
   private func special(
     _ bytes: UnsafeBufferPointer<UInt8>, at place: Int
   ) -> (id: Int32, length: Int)? {

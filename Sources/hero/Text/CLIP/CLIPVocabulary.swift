@@ -1,21 +1,23 @@
 import Formats
 import Foundation
 
-/// Where CLIP's vocabulary comes from: Hugging Face's `vocab.json` with `merges.txt`, its
+/// The files that CLIP's vocabulary comes from: Hugging Face's `vocab.json` with `merges.txt`, its
 /// `tokenizer.json`, or OpenAI's `bpe_simple_vocab_16e6.txt.gz`, which has the merges alone.
 public enum CLIPVocabulary {
   static let start = "<|startoftext|>"
   static let end = "<|endoftext|>"
-  /// What ends the last symbol of a word.
+  /// The suffix of a word's last symbol.
   static let wordEnd = "</w>"
-  /// Of all of CLIP's: 49,408 tokens less 512 bytes and two special ones. OpenAI's file has more.
+  /// The number of CLIP's merges: 49,408 tokens less 512 bytes and two special ones.
+  ///
+  /// OpenAI's file has more.
   private static let mostMerges = 48_894
   private static let mergeFiles = ["bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"]
   private static let cure =
     "Give --clip-vocabulary bpe_simple_vocab_16e6.txt.gz of OpenAI's CLIP (or of open_clip), "
     + "or a folder with vocab.json and merges.txt as Hugging Face has it"
 
-  /// The vocabulary of some weights.
+  /// Finds the vocabulary of some weights.
   /// - Parameters:
   ///   - option: the file or folder that the user named; nil to look beside the weights.
   ///   - weights: a file or folder of weights.
@@ -37,8 +39,9 @@ public enum CLIPVocabulary {
       cure: cure)
   }
 
+  /// Reads a vocabulary.
   /// - Parameter path: a folder, or one of the files.
-  /// - Throws: `DataError` where there is none, it is damaged, or is another tokenizer's.
+  /// - Throws: `DataError` if there is no vocabulary, or it is damaged or another tokenizer's.
   static func files(_ path: String) throws -> TokenizerFiles {
     guard FileManager.default.isFolder(path) else {
       return path.hasSuffix(".json") ? try fast(path) : try merged(path)
@@ -57,8 +60,10 @@ public enum CLIPVocabulary {
     return try merged("\(path)/\(name)")
   }
 
-  /// Merges alone, from whose order the ids follow: bytes, bytes that end a word, what merges make,
-  /// the two special tokens. The bytes come in the order of their characters.
+  /// Reads a file of merges alone, whose order gives the ids.
+  ///
+  /// First come the bytes in the order of their characters, then the bytes that end a word, then
+  /// the results of merges, then the two special tokens.
   private static func merged(_ path: String) throws -> TokenizerFiles {
     let merges = try TokenizerFiles.merges(try text(path), of: path, most: mostMerges)
     let bytes = ByteAlphabet.scalars.sorted { $0.value < $1.value }.map { Array(String($0).utf8) }
@@ -76,7 +81,7 @@ public enum CLIPVocabulary {
     return TokenizerFiles(paths: [path], vocabulary: vocabulary, merges: merges)
   }
 
-  /// The lines of merges that are read, decompressed where they are.
+  /// Returns the lines of merges to read, decompressed if the file is a `.gz`.
   private static func text(_ path: String) throws -> [UInt8] {
     guard path.hasSuffix(".gz") else {
       return try FileBytes.read(path: path, limit: TokenizerFiles.mostBytes)
@@ -110,7 +115,7 @@ public enum CLIPVocabulary {
       paths: [path], vocabulary: ids, merges: try TokenizerFiles.merges(merges) { throw refused($0) })
   }
 
-  /// The ids of the two special tokens.
+  /// Returns the ids of the two special tokens.
   /// - Throws: `DataError` for another tokenizer's vocabulary.
   static func specials(_ files: TokenizerFiles) throws -> (start: Int32, end: Int32) {
     guard let first = files.vocabulary[Array(start.utf8)], let last = files.vocabulary[Array(end.utf8)],

@@ -1,27 +1,28 @@
 import Formats
 
-/// A type that an option of a run can have: read from a JSON file or from words of a command line,
-/// saved as JSON.
+/// A type that an option of a run can have.
+///
+/// It is read from a JSON file or from words of a command line, and saved as JSON.
 public protocol ConfigurationValue: Sendable, Equatable {
   /// What a value must be, as in "must be …".
   static var expectation: String { get }
   /// Whether a flag takes every word up to the next flag.
   static var takesManyWords: Bool { get }
 
-  /// nil where the JSON is of another kind.
+  /// Reads a value; nil if the JSON is of another kind.
   init?(json: JSON)
-  /// nil where the words cannot be read so. There is at least one.
+  /// Reads a value from at least one word; nil if the words do not form one.
   init?(words: [String])
-  /// As files and `log/hps.json` hold it; `init(json:)` reads it back.
+  /// The value as files and `log/hps.json` hold it; `init(json:)` reads it back.
   var json: JSON { get }
 }
 
 extension ConfigurationValue {
-  /// One word, unless a type says otherwise.
+  /// False unless a type says otherwise: a flag takes one word.
   public static var takesManyWords: Bool { false }
 }
 
-/// One name out of a few.
+/// A value that is one of a few names.
 public protocol ConfigurationName: ConfigurationValue, RawRepresentable, CaseIterable
 where RawValue == String {}
 
@@ -29,23 +30,24 @@ extension ConfigurationName {
   /// "one of a, b, c", in the order of the cases.
   public static var expectation: String { "one of " + allCases.map(\.rawValue).joined(separator: ", ") }
 
-  /// nil for JSON that is no text, or a text that names no case.
+  /// Reads the name of a case; nil for JSON that is not a text or names no case.
   public init?(json: JSON) {
     guard let name = json.string else { return nil }
     self.init(rawValue: name)
   }
 
-  /// The first word as the name of a case.
+  /// Reads the first word as the name of a case.
   public init?(words: [String]) { self.init(rawValue: words[0]) }
   /// The name as a JSON text.
   public var json: JSON { .string(rawValue) }
 }
 
 extension Int: ConfigurationValue {
-  /// Whole numbers of 64 bits with a sign.
+  /// The expectation of a signed 64-bit number.
   public static var expectation: String { "a whole number" }
 
-  /// Python writes some whole numbers as floats (`5000.0`), and the reference takes them.
+  /// Reads a whole number, also one that Python writes as a float (`5000.0`), as the reference
+  /// does.
   public init?(json: JSON) {
     switch json {
     case .int(let value): self = value
@@ -56,7 +58,7 @@ extension Int: ConfigurationValue {
     }
   }
 
-  /// `5000`, and as Python takes it `5000.0` and `5e3`.
+  /// Reads `5000`, and like Python `5000.0` and `5e3`.
   public init?(words: [String]) {
     if let value = Int(words[0]) {
       self = value
@@ -71,10 +73,10 @@ extension Int: ConfigurationValue {
 }
 
 extension Double: ConfigurationValue {
-  /// Within the range of a `Float`, in which models compute.
+  /// The expectation of a number within the range of `Float`, in which models compute.
   public static var expectation: String { "a number, at most 3.4e38 as floats go" }
 
-  /// nil for a number beyond a `Float`'s range, infinities included.
+  /// Reads a number; nil for one beyond the range of `Float`, infinities included.
   public init?(json: JSON) {
     switch json {
     case .int(let value): self = Double(value)
@@ -83,7 +85,7 @@ extension Double: ConfigurationValue {
     }
   }
 
-  /// As Python takes it: Swift also reads hexadecimal numbers, which are slips of the pen here.
+  /// Reads a number as Python does; hexadecimal numbers, which Swift also reads, count as typos.
   public init?(words: [String]) {
     guard !words[0].contains(where: { "xXpP".contains($0) }), let value = Double(words[0]),
       Float(value).isFinite
@@ -96,45 +98,45 @@ extension Double: ConfigurationValue {
 }
 
 extension Bool: ConfigurationValue {
-  /// As in "must be true or false".
+  /// The words that follow "must be".
   public static var expectation: String { "true or false" }
 
-  /// nil for everything but JSON's `true` and `false`; 0 and 1 are numbers.
+  /// Reads JSON's `true` or `false`; nil for all other JSON, 0 and 1 included.
   public init?(json: JSON) {
     guard case .bool(let value) = json else { return nil }
     self = value
   }
 
-  /// `true` or `false`, in any case of letters.
+  /// Reads `true` or `false`, in any letter case.
   public init?(words: [String]) { self.init(words[0].lowercased()) }
   /// JSON's `true` or `false`.
   public var json: JSON { .bool(self) }
 }
 
 extension String: ConfigurationValue {
-  /// As in "must be a text".
+  /// The words that follow "must be".
   public static var expectation: String { "a text" }
 
-  /// nil for everything but a JSON text.
+  /// Reads a JSON text; nil for all other JSON.
   public init?(json: JSON) {
     guard case .string(let value) = json else { return nil }
     self = value
   }
 
-  /// The first word as it stands, an empty one too.
+  /// Takes the first word unchanged, even an empty one.
   public init?(words: [String]) { self = words[0] }
   /// A JSON text.
   public var json: JSON { .string(self) }
 }
 
-/// `null`, and an empty text as the reference takes it, mean "none".
+/// A value or none, which is `null` or, as in the reference, an empty text.
 extension Optional: ConfigurationValue where Wrapped: ConfigurationValue {
-  /// The wrapped type's, "or null".
+  /// The wrapped type's expectation, then "or null".
   public static var expectation: String { Wrapped.expectation + " or null" }
-  /// As the wrapped type's.
+  /// The wrapped type's value.
   public static var takesManyWords: Bool { Wrapped.takesManyWords }
 
-  /// `.some(nil)` for `null` and `""`; nil where the wrapped type refuses the JSON.
+  /// Reads `null` and `""` as `.some(nil)`; nil if the wrapped type refuses the JSON.
   public init?(json: JSON) {
     if json == .null || json == .string("") {
       self = .none
@@ -144,7 +146,7 @@ extension Optional: ConfigurationValue where Wrapped: ConfigurationValue {
     }
   }
 
-  /// `.some(nil)` for the word `null` and the empty word; nil where the wrapped type refuses the
+  /// Reads the word `null` and the empty word as `.some(nil)`; nil if the wrapped type refuses the
   /// words.
   public init?(words: [String]) {
     if words == ["null"] || words == [""] {
@@ -155,19 +157,20 @@ extension Optional: ConfigurationValue where Wrapped: ConfigurationValue {
     }
   }
 
-  /// `null` for no value.
+  /// The wrapped value's JSON; `null` for none.
   public var json: JSON { map(\.json) ?? .null }
 }
 
-/// A list; where the file has one bare value, a list of that value. Flags take words or a JSON
-/// list.
+/// A list; a file may hold one bare value instead.
+///
+/// Flags take words or a JSON list.
 extension Array: ConfigurationValue where Element: ConfigurationValue {
-  /// "a list, each" and the element's expectation.
+  /// The words "a list, each", then the element's expectation.
   public static var expectation: String { "a list, each " + Element.expectation }
-  /// Every word up to the next flag is an element.
+  /// True: every word up to the next flag is an element.
   public static var takesManyWords: Bool { true }
 
-  /// A JSON list, or one element without brackets; nil where an element is refused.
+  /// Reads a JSON list, or one element without brackets; nil if an element is refused.
   public init?(json: JSON) {
     guard case .array(let items) = json else {
       guard let only = Element(json: json) else { return nil }
@@ -181,7 +184,7 @@ extension Array: ConfigurationValue where Element: ConfigurationValue {
     }
   }
 
-  /// Words that begin with `[` are joined to a JSON list; else each word is an element.
+  /// Reads each word as an element, or all words as a JSON list if the first begins with `[`.
   public init?(words: [String]) {
     if words[0].hasPrefix("[") {
       guard let list = try? JSON.parse(Array<UInt8>(words.joined(separator: " ").utf8), file: "") else {
@@ -197,18 +200,18 @@ extension Array: ConfigurationValue where Element: ConfigurationValue {
     }
   }
 
-  /// A JSON list, of one element too.
+  /// A JSON list, even for one element.
   public var json: JSON { .array(map(\.json)) }
 }
 
 /// Settings with a structure of their own, such as the corpora of pre-training.
 extension JSON: ConfigurationValue {
-  /// As in "must be JSON".
+  /// The words that follow "must be".
   public static var expectation: String { "JSON" }
   /// Takes any JSON, unchecked.
   public init?(json: JSON) { self = json }
 
-  /// The words joined by spaces, parsed as JSON; nil where that fails.
+  /// Parses the words, joined by spaces, as JSON; nil if that fails.
   public init?(words: [String]) {
     guard let value = try? JSON.parse(Array(words.joined(separator: " ").utf8), file: "") else { return nil }
     self = value
@@ -218,34 +221,34 @@ extension JSON: ConfigurationValue {
   public var json: JSON { self }
 }
 
-/// Paths of one kind, such as stores that are read as one: none, one as a text, or a list.
+/// A list of paths of one kind, such as stores that are read as one.
 public struct PathList: ConfigurationValue {
-  /// In the order given, which is the order in which the stores are read.
+  /// The paths in the given order, in which the stores are read.
   public var paths: [String] = []
 
-  /// As in "must be a path, a list of paths, or null".
+  /// The words that follow "must be".
   public static var expectation: String { "a path, a list of paths, or null" }
-  /// Every word up to the next flag is a path.
+  /// True: every word up to the next flag is a path.
   public static var takesManyWords: Bool { true }
 
   /// Takes paths unchecked; the other initializers refuse empty ones.
   public init(_ paths: [String] = []) { self.paths = paths }
 
-  /// `null` and `""` for no path, one text, or a list of texts; nil for a list with an empty text.
+  /// Reads `null` or `""` as no path, one text, or a list of texts; nil if a listed text is empty.
   public init?(json: JSON) {
     guard json != .null, json != .string("") else { return }
     guard let paths = [String](json: json), !paths.contains("") else { return nil }
     self.paths = paths
   }
 
-  /// The words `null` and `""` mean no path; else as a list of texts.
+  /// Reads `null` or the empty word as no path, and other words as a list of texts.
   public init?(words: [String]) {
     guard words != ["null"], words != [""] else { return }
     guard let paths = [String](words: words), !paths.contains("") else { return nil }
     self.paths = paths
   }
 
-  /// `null` for no path, a text for one, a list for more.
+  /// The paths as JSON: `null` for none, a text for one, a list for more.
   public var json: JSON {
     paths.count > 1 ? .array(paths.map { .string($0) }) : paths.first.map { .string($0) } ?? .null
   }

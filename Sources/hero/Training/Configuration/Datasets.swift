@@ -5,22 +5,23 @@ import Formats
 ///     {"task": "vcmr", "name": "tvr_video_sub_train", "sub_txt_db": …,
 ///      "vfeat_db": …, "query_txt_db": …}
 ///
-/// The name is the task, the channels and the split; `task` is the task's kind and must fit.
+/// The name consists of the task, the channels and the split. `task` is the task's kind and must
+/// fit.
 struct Dataset {
   let task: RunTask
-  /// `train`, `val` …
+  /// The split, such as `train` or `val`.
   let split: String
   let ratio: Int
   let batchSize: Int?
   fileprivate let fields: EntryFields
 
-  /// The kinds of tasks by their names in VALUE.
+  /// The families of tasks, keyed by VALUE's names for their kinds.
   private static let kinds: [String: TaskFamily] = [
     "vcmr": .momentRetrieval, "vr": .videoRetrieval, "videoQA": .questionAnswering, "violin": .inference,
     "videoCap": .captioning,
   ]
 
-  /// - Throws: `DataError` naming the field that is wrong.
+  /// - Throws: `DataError` that names the wrong field.
   init(_ fields: EntryFields) throws {
     self.fields = fields
     let name = try fields.value("name", String.self)
@@ -39,8 +40,9 @@ struct Dataset {
     try fields.require(batchSize ?? 1, .atLeast(1), "batch_size")
   }
 
-  /// The task that a name begins with, the longest of several, and the split after it, which may
-  /// have several words: `how2r_video_sub_val_1k`.
+  /// Splits a name into the longest task that it begins with, and the split after that.
+  ///
+  /// The split may have several words: `how2r_video_sub_val_1k`.
   private static func parts(of name: String) -> (task: RunTask, split: String)? {
     let words = name.split(separator: "_", omittingEmptySubsequences: false)
     for count in (1..<max(1, words.count)).reversed() {
@@ -51,8 +53,8 @@ struct Dataset {
     return nil
   }
 
-  /// Tells of keys that nothing reads.
-  /// - Parameter isTrained: whether it is to train on, else to measure on.
+  /// Warns of a split that does not fit its use, and of keys that nothing reads.
+  /// - Parameter isTrained: whether the dataset is trained on, not measured on.
   func warn(_ warn: (String) -> Void, isTrained: Bool) {
     if split.hasPrefix("train") != isTrained {
       warn(
@@ -63,15 +65,15 @@ struct Dataset {
     fields.warn(warn, unless: ["name", "task", "batch_size", "sub_txt_db", "vfeat_db"] + own)
   }
 
-  /// The key of the questions, queries or captions.
+  /// Returns the key of the questions, queries or captions.
   private func textKey(isTrained: Bool) -> String {
     guard task.family == .captioning else { return "query_txt_db" }
     return isTrained ? "cap_txt_db" : "gt_anno"
   }
 
-  /// The stores to train on, under the names of the task's own options.
-  /// - Parameter isTrained: whether the task is trained; one that is measured only needs no texts
-  ///   to train on.
+  /// Returns the stores to train on, keyed by the names of the task's own options.
+  /// - Parameter isTrained: whether the task is trained; a task that is only measured needs no
+  ///   texts to train on.
   func trainingOptions(isTrained: Bool) throws -> JSONObject {
     var options: JSONObject = ["vfeat_db": .string(try fields.value("vfeat_db", String.self))]
     let subtitles = try fields.optional("sub_txt_db", String.self)
@@ -89,8 +91,8 @@ struct Dataset {
     return options
   }
 
-  /// The stores to measure on, under the names of the task's own options.
-  /// - Parameter training: the dataset that is trained, whose videos they are about.
+  /// Returns the stores to measure on, keyed by the names of the task's own options.
+  /// - Parameter training: the task's training dataset, whose videos are also measured on.
   func validationOptions(beside training: Dataset) throws -> JSONObject {
     for store in ["vfeat_db", "sub_txt_db"] {
       guard let own = try fields.optional(store, String.self),
@@ -108,15 +110,15 @@ struct Dataset {
     return options
   }
 
-  /// The first of paths that came before.
+  /// Returns the first path that repeats an earlier one.
   static func firstRepeated(_ paths: [String]) -> String? {
     paths.enumerated().first { place, path in paths[..<place].contains { same($0, path) } }?.element
   }
 
-  /// Whether two paths are the same but for slashes at their ends.
+  /// Returns whether two paths are equal apart from trailing slashes.
   static func same(_ a: String, _ b: String) -> Bool { trimmed(a) == trimmed(b) }
 
-  /// A path without slashes at its end.
+  /// Returns a path without trailing slashes.
   static func trimmed(_ path: String) -> Substring {
     var path = path[...]
     while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
@@ -124,7 +126,7 @@ struct Dataset {
   }
 }
 
-/// One task of a run of several: how it is configured by itself, and how often it is drawn.
+/// One task of a run of several: its own configuration, and how often it is drawn.
 struct RunPart {
   let configuration: RunConfiguration
   let ratio: Int
@@ -134,8 +136,8 @@ struct RunPart {
 }
 
 extension RunConfiguration {
-  /// Each task that is trained, with what measures it.
-  /// - Throws: `DataError` for entries that do not go together.
+  /// Reads the training datasets, each with the validation dataset of its task.
+  /// - Throws: `DataError` for entries that do not fit together.
   static func datasets(
     _ training: JSON?, _ validation: JSON?, warn: (String) -> Void
   ) throws -> [(train: Dataset, val: Dataset?)] {
@@ -187,7 +189,8 @@ extension RunConfiguration {
     }
   }
 
-  /// VALUE's file of one task as a file of that task: its stores under the task's own keys.
+  /// Turns VALUE's file of one task into that task's file, with the stores under the task's own
+  /// keys.
   ///
   /// - Returns: nil for a file without `train_datasets`, or with several.
   static func ofOneDataset(
@@ -213,7 +216,7 @@ extension RunConfiguration {
     return options
   }
 
-  /// The tasks of a run of several, each with the run's options and its own stores.
+  /// Returns the tasks of a run of several, each with the run's options and its own stores.
   func parts(warn: (String) -> Void = { _ in }) throws -> [RunPart] {
     try Self.datasets(self.trainDatasets, self.valDatasets, warn: warn).map { train, val in
       var part = RunConfiguration(task: train.task, of: self)

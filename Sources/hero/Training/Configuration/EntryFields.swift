@@ -1,7 +1,6 @@
 import Formats
 
-/// An entry of `targets` or of VALUE's datasets, whose fields are read with errors that name their
-/// place.
+/// The fields of an entry of `targets` or of VALUE's datasets; errors name the entry's place.
 struct EntryFields {
   let json: JSON
   let place: String
@@ -13,22 +12,22 @@ struct EntryFields {
     return value
   }
 
-  /// Whether the key is there, and not `null` as in VALUE's files.
+  /// Returns whether the key is present and not `null`, as it may be in VALUE's files.
   func has(_ key: String) -> Bool { json[key] ?? .null != .null }
 
-  /// nil where the key is left out, or `null` as in VALUE's files.
+  /// Reads a field; nil if the key is missing, or `null` as in VALUE's files.
   func optional<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value? {
     guard has(key), let field = json[key] else { return nil }
     guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
     return value
   }
 
-  /// - Throws: `DataError` where a field's value breaks the requirement.
+  /// - Throws: `DataError` if the value breaks the requirement.
   func require<Value>(_ value: Value, _ requirement: Requirement<Value>, _ key: String) throws {
     guard requirement.holds(value) else { throw wrong(key, requirement.expectation) }
   }
 
-  /// Tells of keys that nothing reads.
+  /// Warns of keys that nothing reads.
   func warn(_ warn: (String) -> Void, unless known: [String]) {
     for key in json.object?.map(\.key) ?? [] where !known.contains(key) {
       let hint = nearestName(to: key, among: known).map { "; did you mean \"\($0)\"?" } ?? ""

@@ -4,14 +4,15 @@ import Tasks
 /// An option that a run was given and whose value changes nothing in its work.
 struct IdleOption: Equatable {
   let name: String
-  /// Why, as a clause.
+  /// The reason, as a clause.
   let reason: String
 }
 
 extension RunConfiguration {
-  /// The options whose values a training would not read: those of other tasks and of the
-  /// reference's ways to compute, and those that other options make idle. Default values are left
-  /// out: nobody asked for them.
+  /// The options whose values a training would not read.
+  ///
+  /// They belong to other tasks or to the reference's ways to compute, or other options make them
+  /// idle. Options with default values are left out, because nobody asked for them.
   var idleOptions: [IdleOption] {
     let reason = idleReasons()
     return RunOptions.all.compactMap { option in
@@ -26,14 +27,14 @@ extension RunConfiguration {
     return value == usual || (value.double != nil && value.double == usual.double)
   }
 
-  /// The names of the options that no training of this task reads as it is configured, whatever
-  /// their values.
+  /// The names of the task's options that a training as configured does not read, whatever their
+  /// values.
   var idleNames: Set<String> {
     let reason = idleReasons()
     return Set(RunOptions.used(by: family).filter { reason($0) != nil }.map(\.name))
   }
 
-  /// Why a training would not read an option; nil of one that it reads.
+  /// Returns a function that says why a training would not read an option; nil if it reads it.
   private func idleReasons() -> (any AnyRunOption) -> String? {
     let configuration = unobserved
     let rules = Self.idleRules.filter { $0.holds(configuration) }
@@ -43,7 +44,7 @@ extension RunConfiguration {
     return { option in
       if option.group == .ignored { return option.help }
       guard option.families.contains(family) || option.name == RunOptions.shared.task.name else {
-        // What one task reads, a run of several with it reads too.
+        // A run of several reads what one of its tasks reads, so the reason does not name it.
         let all = TaskFamily.allCases.filter(option.families.contains)
         let readers = (all.count > 1 ? all.filter { $0 != .multitask } : all).map(\.rawValue)
         return "only \(readers.joined(separator: ", ")) reads it"
@@ -55,10 +56,10 @@ extension RunConfiguration {
       if option.name == RunOptions.shared.questionSpanWeight.name {
         return reasons.contains { $0.family == .questionAnswering } ? nil : "no task answers questions"
       }
-      // No task may read it.
+      // The option is idle only if no task reads it.
       let told = reasons.compactMap { $0.reason(option) }
       guard told.count == reasons.count else { return nil }
-      // The reason is that of a task which has such an option.
+      // The reason comes from a task that has the option.
       return reasons.first { option.families.contains($0.family) }?.reason(option)
         ?? "no task of the run reads it"
     }
@@ -66,7 +67,7 @@ extension RunConfiguration {
 
   // MARK: Rules
 
-  /// Options that are idle where other options have some values.
+  /// A rule: some options are idle if other options have certain values.
   struct IdleRule: Sendable {
     let options: Set<String>
     let reason: String
@@ -157,12 +158,12 @@ extension RunConfiguration {
     ]
   }
 
-  /// Whether videos are ranked against one another while training.
+  /// Whether training ranks videos against one another.
   var ranksVideos: Bool { Float(self.negativeVideoWeight) != 0 || Float(self.negativeQueryWeight) != 0 }
 
   private var corpora: [JSON] { self.targets.array ?? [] }
 
-  /// Whether an objective of pre-training reads some settings; true of all other tasks.
+  /// Returns whether a pre-training objective reads some settings; true for all other tasks.
   private func learns(_ kind: PretrainingSettings.Kind) -> Bool {
     guard family == .pretraining else { return true }
     let names = corpora.flatMap { $0["splits"]?.array ?? [] }.flatMap { split -> [JSON] in

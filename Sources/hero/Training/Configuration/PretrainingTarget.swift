@@ -7,13 +7,13 @@ public struct PretrainingTarget: Equatable, Sendable {
   public struct Split: Equatable, Sendable {
     /// The key `name` of the entry of `splits`.
     public let name: String
-    /// Its `tasks`.
+    /// The objectives in the key `tasks`.
     public let objectives: [PretrainingObjective]
-    /// How often each is drawn.
+    /// How often each objective is drawn.
     public let ratio: [Int]
-    /// Files with the ids of videos to train on, one per feature store.
+    /// The files with the ids of the videos to train on, one per feature store.
     public let trainIDs: [String]
-    /// File with the ids of videos to validate on; they are in the first feature store.
+    /// The file with the ids of the videos to validate on, which are in the first feature store.
     public let valIDs: String
   }
 
@@ -21,22 +21,22 @@ public struct PretrainingTarget: Equatable, Sendable {
   public let name: String
   /// The path of the subtitle store, `sub_txt_db` joined to `txt_db`.
   public let subtitles: String
-  /// Feature folders: `vfeat_db`, or one per entry of `vfeat_shards` inside it.
+  /// The feature folders: `vfeat_db`, or one per entry of `vfeat_shards` inside it.
   public let videos: [String]
   /// Seconds per frame: the key `vfeat_interval`.
   public let frameInterval: Double
-  /// At least one, each with its own videos and objectives.
+  /// The splits, at least one, each with its own videos and objectives.
   public let splits: [Split]
   /// How often the corpus is drawn: its entry of `targets_ratio`.
   public let ratio: Int
 }
 
 extension RunConfiguration {
-  /// The corpora of pre-training, their paths joined to `txt_db` and `img_db`.
+  /// Returns the corpora of pre-training, with their paths joined to `txt_db` and `img_db`.
   ///
-  /// - Parameter warn: called for keys that mean nothing.
+  /// - Parameter warn: called for keys that nothing reads.
   /// - Returns: at least one, each with at least one feature folder.
-  /// - Throws: `DataError` naming the entry of `targets` that is wrong.
+  /// - Throws: `DataError` that names the wrong entry of `targets`.
   public func pretrainingTargets(warn: (String) -> Void = { _ in }) throws -> [PretrainingTarget] {
     guard let entries = self.targets.array, !entries.isEmpty else {
       throw DataError(

@@ -1,10 +1,10 @@
 import Formats
 
-/// A command line that asks for what there is not: exit status 2.
+/// An error in a command line; the exit status is 2.
 public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
   /// The message, such as `unexpected argument 'x'`.
   public let description: String
-  /// The flag that no option of a run has, where that is what is wrong.
+  /// The flag, if the error is that no option of a run has it.
   public let unknownFlag: String?
 
   /// - Parameter unknownFlag: the flag as given, `--` included.
@@ -21,15 +21,15 @@ public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
 /// words up to the next flag. Settings with a structure are JSON texts. After `--` no word is a
 /// flag.
 public struct RunArguments: Sendable {
-  /// Option and value, in order, and the file that says it where no flag does.
+  /// The options with their values in the given order; `file` is nil for a flag.
   private(set) var settings: [(option: any AnyRunOption, value: JSON, file: String?)] = []
 
-  /// No option: every default holds.
+  /// Makes an empty list: all defaults hold.
   public init() {}
 
-  /// Options from a JSON file `{"key": value, …}`, as `hero tune` writes it.
-  /// - Throws: `DataError` naming a key that is none, that stands there twice by two names, or
-  ///   whose value is not what it must be.
+  /// Reads options from a JSON file `{"key": value, …}`, as `hero tune` writes it.
+  /// - Throws: `DataError` that names an unknown key, a second key of the same option, or a key
+  ///   whose value is not accepted.
   public init(file path: String) throws {
     for (key, value) in try RunConfiguration.readObject(path) {
       guard let option = RunOptions.named(key) else {
@@ -52,11 +52,11 @@ public struct RunArguments: Sendable {
     }
   }
 
-  /// Takes other options as if they came last.
+  /// Appends options, which override the earlier ones.
   public mutating func append(_ others: RunArguments) { settings += others.settings }
 
-  /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a
-  ///   word that is no flag's.
+  /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind, or a
+  ///   word that belongs to no flag.
   public init(_ words: [String]) throws {
     var others: [String] = []
     try self.init(words, others: &others)
@@ -65,11 +65,11 @@ public struct RunArguments: Sendable {
     }
   }
 
-  /// - Parameter others: takes the words that are no flags and no flags' values.
+  /// - Parameter others: receives the words that are neither flags nor values of flags.
   public init(_ words: [String], others: inout [String]) throws {
     var rest = words[...]
     while let word = rest.popFirst() {
-      // What follows is no option, whatever it looks like.
+      // No word after `--` is an option.
       if word == "--" {
         others += rest
         return
@@ -92,8 +92,8 @@ public struct RunArguments: Sendable {
     }
   }
 
-  /// Takes a value as if it came last.
-  /// - Throws: `UsageError` where the option takes no such value.
+  /// Appends a value, which overrides the earlier ones.
+  /// - Throws: `UsageError` if the option does not accept the value.
   public mutating func set<Value>(_ option: KeyPath<RunOptions, RunOption<Value>>, _ value: Value) throws {
     let option = RunOptions.shared[keyPath: option]
     guard let accepted = option.accepted(value.json) else {
@@ -102,7 +102,7 @@ public struct RunArguments: Sendable {
     settings.append((option, accepted, nil))
   }
 
-  /// The flags that were given.
+  /// The given flags, separated by spaces.
   public var flags: String { settings.map(\.option.flag).joined(separator: " ") }
 
   private static func option(_ key: String, flag: String) throws -> (any AnyRunOption, isNegated: Bool) {
@@ -137,16 +137,16 @@ public struct RunArguments: Sendable {
     throw UsageError("--\(flag) must be \(option.expectation), not '\(words.joined(separator: " "))'")
   }
 
-  /// The last value given to an option.
+  /// Returns the last value given to an option.
   func value(of option: any AnyRunOption) -> JSON? { settings.last { $0.option.name == option.name }?.value }
 }
 
 extension RunConfiguration {
-  /// Takes the flags of a command line, and the options of its file.
+  /// Applies the flags of a command line, and the options of its file.
   ///
   /// - Parameter work: what is done with the run.
-  /// - Throws: `UsageError` for a flag that the work does not read of the task, `DataError` for a
-  ///   key of a file.
+  /// - Throws: `UsageError` for a flag that the work does not read for this task, `DataError` for
+  ///   such a key of a file.
   public mutating func apply(_ arguments: RunArguments, for work: RunWork = .training) throws {
     let read = Set(RunOptions.read(by: work, task).map(\.flag))
     for (option, value, file) in arguments.settings {
@@ -155,7 +155,7 @@ extension RunConfiguration {
         return DataError(key, file: file, place: "key \"\(option.name)\"", cure: "Leave the key out")
       }
       if option.name == RunOptions.shared.task.name {
-        // A training has taken it already.
+        // A training has already read the task.
         guard work == .training else {
           throw refuse("the task of a run is its own; leave --task out", "the task of a run is its own")
         }

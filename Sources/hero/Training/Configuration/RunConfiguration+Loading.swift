@@ -1,10 +1,10 @@
 import Formats
 
 extension RunConfiguration {
-  /// The configuration of a new run: defaults, then the file, then the flags.
+  /// Loads the configuration of a new run: defaults, then the file, then the flags.
   ///
   /// - Parameters:
-  ///   - command: `.pretrain` for pre-training; nil where a flag or the file names the task.
+  ///   - fixed: `.pretrain` for pre-training; nil if a flag or the file names the task.
   /// - Returns: the configuration and warnings for the user.
   /// - Throws: `UsageError` for flags, `DataError` for the file.
   public static func load(task fixed: RunTask? = nil, file: String?, arguments: [String]) throws
@@ -19,7 +19,7 @@ extension RunConfiguration {
     }
     if let one {
       object = one.object
-      // The dataset's name says the channels too.
+      // The dataset's name also says the channels.
       if let asked, !one.task.answers(to: asked) {
         throw UsageError("--task \(asked.rawValue): \(file ?? "") trains \(one.task.rawValue)")
       }
@@ -35,13 +35,12 @@ extension RunConfiguration {
     return (configuration, warnings)
   }
 
-  /// The configuration of a run that was made before, by this program or by the reference.
+  /// Reads the configuration of an earlier run, of this program or of the reference.
   ///
   /// - Parameters:
   ///   - path: `log/hps.json`.
-  ///   - known: the task, where the caller knows it.
-  ///   - usual: what counts as the task where the file names none, as those of the reference's
-  ///     captioning runs do not.
+  ///   - known: the task, if the caller knows it.
+  ///   - usual: the task if the file names none; captioning runs of the reference name none.
   public static func read(
     hyperparameters path: String, task known: RunTask? = nil, usual: RunTask? = nil
   ) throws -> RunConfiguration {
@@ -50,7 +49,7 @@ extension RunConfiguration {
     if own == .multitask, known != .multitask, let part = try part(known ?? usual, of: object, file: path) {
       return part
     }
-    // A name without channels asks for the run with those that its own name says.
+    // A name without channels asks for the run with the channels of the run's own name.
     let asked = known.map { known in
       own.flatMap { $0.answers(to: known) && $0.channels != known.channels ? $0 : nil } ?? known
     }
@@ -67,14 +66,14 @@ extension RunConfiguration {
     return configuration
   }
 
-  /// A task of a run of several, by itself.
+  /// Returns one task of a run of several as a configuration of its own.
   private static func part(
     _ task: RunTask?, of object: JSONObject, file: String
   ) throws -> RunConfiguration? {
     var configuration = RunConfiguration(task: .multitask)
     _ = try configuration.apply(object, file: file)
     let parts = try configuration.parts().map(\.configuration)
-    // VALUE's names say the channels, which --task need not.
+    // VALUE's names say the channels; --task may leave them out.
     let fitting = parts.filter { part in task.map { part.task.answers(to: $0) } == true }
     let exact = fitting.first { $0.task == task } ?? fitting.first { $0.task.channels == task?.channels }
     if let part = exact ?? (fitting.count == 1 ? fitting[0] : nil) { return part }
@@ -87,9 +86,11 @@ extension RunConfiguration {
       cure: "Give --task one of them")
   }
 
-  /// The options of a file: its object, or the one within it that alone has any, as programs save
-  /// them under `args` or `hps` beside other things.
-  /// - Parameter warn: is told of the latter.
+  /// Reads the options of a file.
+  ///
+  /// They are the file's object, or the only object inside it that has options: programs save them
+  /// under `args` or `hps` beside other things.
+  /// - Parameter warn: called if the options are inside the file's object.
   static func readObject(_ path: String, warn: (String) -> Void = { _ in }) throws -> JSONObject {
     let json: JSON
     do { json = try JSON.read(path: path) } catch {
@@ -112,7 +113,7 @@ extension RunConfiguration {
     return options
   }
 
-  /// What a file of options is where it is no JSON; nil where that cannot be told.
+  /// Recognizes options in another format than JSON; nil if the format is unknown.
   private static func unlike(_ path: String) -> DataError? {
     guard let bytes = try? FileBytes.read(path: path, limit: 1 << 20) else { return nil }
     let text = String(decoding: bytes.prefix(4096), as: UTF8.self).drop { $0.isWhitespace }
@@ -131,7 +132,7 @@ extension RunConfiguration {
     return nil
   }
 
-  /// Whether options name their task, or show it.
+  /// Returns whether options name their task, or imply it.
   public static func namesTask(_ object: JSONObject) -> Bool {
     (try? task(in: object, file: "")) != nil
   }
@@ -144,8 +145,9 @@ extension RunConfiguration {
     return task
   }
 
-  /// The task that a file names, or that its keys show: the reference's captioning and pre-training
-  /// files name none.
+  /// Returns the task that a file names, or that its keys imply.
+  ///
+  /// The reference's captioning and pre-training files name none.
   private static func task(in object: JSONObject, file: String) throws -> RunTask? {
     if let value = object[RunOptions.shared.task.name] {
       guard let task = RunTask(json: value) else {

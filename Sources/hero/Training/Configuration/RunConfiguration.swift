@@ -7,29 +7,29 @@ import Formats
 /// `configuration.learningRate` is a `Double`.
 @dynamicMemberLookup
 public struct RunConfiguration: Equatable, Sendable {
-  /// The row of the table of tasks whose defaults hold.
+  /// The task whose defaults hold, a row of the table of tasks.
   public let task: RunTask
-  /// The values of the options that the task uses, by key, then whatever else the file had.
+  /// The values of the task's options by key, then the other keys of the file.
   private var values: JSONObject
-  /// What was given and what has been read.
+  /// The options that were given, and those that have been read.
   private(set) var use = OptionUse()
-  /// Whether it is one task of a run of several.
+  /// Whether this is one task of a run of several.
   private(set) var isPart = false
 
-  /// The family decides which options exist and which suite runs.
+  /// The task's family, which decides which options exist and which suite runs.
   public var family: TaskFamily { task.family }
 
-  /// How exactly a run computes is the device's matter; `log/hps.json` records it.
+  /// The key of the precision, which the device determines and `log/hps.json` records.
   private static let precisionKey = "precision"
-  /// What the file says of it, whatever that is.
+  /// The precision in the file, whatever JSON it is.
   var precisionInFile: JSON? { values[Self.precisionKey] }
-  /// What it was recorded with; nil of a run that recorded none.
+  /// The precision that the run recorded; nil if it recorded none.
   var recordedPrecision: Precision? {
     get { values[Self.precisionKey]?.string.flatMap(Precision.init) }
     set { values[Self.precisionKey] = newValue.map { .string($0.rawValue) } }
   }
 
-  /// The defaults of a task.
+  /// Makes the default configuration of a task.
   public init(task: RunTask) {
     self.task = task
     values = JSONObject()
@@ -39,8 +39,9 @@ public struct RunConfiguration: Equatable, Sendable {
     values[RunOptions.shared.task.name] = .string(task.rawValue)
   }
 
-  /// A task of a run of several, with the run's options. What is read of it counts as read of the
-  /// run.
+  /// Makes the configuration of one task of a run of several, with the run's options.
+  ///
+  /// Options read from it count as read from the run.
   init(task: RunTask, of run: RunConfiguration) {
     self.init(task: task)
     use = run.use
@@ -52,7 +53,7 @@ public struct RunConfiguration: Equatable, Sendable {
     recordedPrecision = run.recordedPrecision
   }
 
-  /// The value of an option; its default where the task does not use it.
+  /// The value of an option; its default if the task does not use it.
   public subscript<Value>(dynamicMember option: KeyPath<RunOptions, RunOption<Value>>) -> Value {
     get {
       let option = RunOptions.shared[keyPath: option]
@@ -63,31 +64,32 @@ public struct RunConfiguration: Equatable, Sendable {
     set { values[RunOptions.shared[keyPath: option].name] = newValue.json }
   }
 
-  /// The same for a look that is not part of the work: what it reads is not counted.
+  /// A copy for checks that are not part of the work: what they read is not counted.
   var unobserved: RunConfiguration {
     var copy = self
     copy.use = OptionUse()
     return copy
   }
 
-  /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args),
-  /// indent=4)`.
+  /// All options as they were run, for `log/hps.json`.
+  ///
+  /// The reference writes them by `json.dump(vars(args), indent=4)`.
   public var json: JSON { .object(values) }
 
-  /// An option's value as it stands in `log/hps.json`.
+  /// Returns an option's value as `log/hps.json` holds it.
   func value(of option: any AnyRunOption) -> JSON? { values[option.name] }
 
-  /// Takes a key's value; an option that the task does not use is kept for the record only.
+  /// Sets an option; one that the task does not use is only kept for the record.
   mutating func set(_ option: any AnyRunOption, _ value: JSON) {
     values[option.name] = value
     use.give(option.name)
   }
 
-  /// Takes the options of a JSON file.
+  /// Applies the options of a JSON file.
   ///
-  /// - Returns: warnings about keys that mean nothing. They are kept, as the reference keeps them.
-  /// - Throws: `DataError` naming the file and the key whose value has the wrong type or is out of
-  ///   range.
+  /// - Returns: warnings about keys that mean nothing. The keys are kept, as in the reference.
+  /// - Throws: `DataError` that names the file and the key if a value has the wrong type or is out
+  ///   of range.
   public mutating func apply(_ object: JSONObject, file: String) throws -> [String] {
     var warnings: [String] = []
     for (key, value) in object where key != RunOptions.shared.task.name {
@@ -105,8 +107,7 @@ public struct RunConfiguration: Equatable, Sendable {
           "must be \(option.expectation), not \(value.shown)", file: file,
           place: "key \"\(key)\"", cure: Self.cure(value, option))
       }
-      // The published files have an alias beside nothing or beside the key itself, which then
-      // holds.
+      // In the published files an alias stands alone or beside the key itself. The key then wins.
       if let holding = holding(option, beside: key, in: object) {
         if option.accepted(object[holding] ?? .null) != accepted {
           warnings.append("\(file): \"\(key)\" has no effect beside \"\(holding)\", which means the same")
@@ -118,7 +119,7 @@ public struct RunConfiguration: Equatable, Sendable {
     return warnings
   }
 
-  /// The key of an object whose value counts in place of another key of the same option.
+  /// Returns the key of the same option that counts in place of `key`; nil if `key` itself counts.
   private func holding(_ option: any AnyRunOption, beside key: String, in object: JSONObject) -> String? {
     let first = ([option.name] + option.aliases).first { object[$0] != nil }
     return first == key ? nil : first

@@ -20,7 +20,7 @@ public protocol AnyRunOption: Sendable {
   var group: RunOptionGroup { get }
   /// The line of `--help`, without a full stop.
   var help: String { get }
-  /// Who uses it.
+  /// The families that use the option.
   var families: Set<TaskFamily> { get }
   /// What a value must be, as in "must be …".
   var expectation: String { get }
@@ -29,16 +29,16 @@ public protocol AnyRunOption: Sendable {
   /// Whether the flag takes every word up to the next flag.
   var takesManyWords: Bool { get }
 
-  /// The default for a family's tasks.
+  /// Returns the default for a family's tasks.
   func defaultJSON(for family: TaskFamily) -> JSON
-  /// The value as it is kept; nil where it is not what it must be.
+  /// Returns the value as the configuration keeps it; nil if it is not accepted.
   func accepted(_ json: JSON) -> JSON?
-  /// The same for the words of a flag.
+  /// Returns the same for the words of a flag.
   func accepted(words: [String]) -> JSON?
 }
 
 extension AnyRunOption {
-  /// As it stands on a command line.
+  /// The option as a flag of the command line.
   public var flag: String { "--" + name.replacing("_", with: "-") }
 }
 
@@ -52,18 +52,18 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
   public let group: RunOptionGroup
   /// The line of `--help`, without a full stop.
   public let help: String
-  /// The families that use the option. Another family's file may hold it without effect.
+  /// The families that use the option; the file of another family may hold it without effect.
   public let families: Set<TaskFamily>
   let fallback: Value
   let exceptions: [TaskFamily: Value]
   let requirement: Requirement<Value>?
 
   /// - Parameters:
-  ///   - families: who uses it; what one task uses, a run of several does too, but for
-  ///     `isOfOneTask`.
-  ///   - isOfOneTask: whether it is each task's own where a run has several.
+  ///   - families: who uses the option. A run of several tasks uses what one of its tasks uses,
+  ///     unless `isOfOneTask`.
+  ///   - isOfOneTask: whether each task of a run of several has its own value.
   ///   - fallback: the default of the reference's argument parser.
-  ///   - exceptions: where a family's script has another default.
+  ///   - exceptions: the defaults of families whose scripts have another.
   init(
     _ name: String, _ group: RunOptionGroup, _ fallback: Value, in families: Set<TaskFamily> = .every,
     isOfOneTask: Bool = false, except exceptions: [TaskFamily: Value] = [:],
@@ -82,18 +82,19 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
     self.requirement = requirement
   }
 
-  /// The requirement's, which is narrower than the type's, else the type's.
+  /// The requirement's expectation, which is narrower than the type's; else the type's.
   public var expectation: String { requirement?.expectation ?? Value.expectation }
   /// Whether the flag exists as `--name` and `--no-name`, without a value.
   public var isBoolean: Bool { Value.self == Bool.self }
-  /// As ``ConfigurationValue/takesManyWords`` of the value's type.
+  /// The ``ConfigurationValue/takesManyWords`` of the value's type.
   public var takesManyWords: Bool { Value.takesManyWords }
 
   func defaultValue(for family: TaskFamily) -> Value { exceptions[family] ?? fallback }
-  /// The family's exception, else the reference's default.
+  /// Returns the family's exception, else the reference's default.
   public func defaultJSON(for family: TaskFamily) -> JSON { defaultValue(for: family).json }
 
-  /// nil for JSON of another type, or a value that breaks the requirement.
+  /// Returns the value as kept; nil for JSON of another type or a value that breaks the
+  /// requirement.
   ///
   /// A `Double` keeps its JSON spelling, because the reference names feature folders by it.
   public func accepted(_ json: JSON) -> JSON? {
@@ -101,7 +102,7 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
     accepted(Value(json: json)).map { Value.self == Double.self ? json : $0 }
   }
 
-  /// The same for the words of a flag; nil also where there is no word.
+  /// Returns the same for the words of a flag; nil if there is no word.
   public func accepted(words: [String]) -> JSON? { words.isEmpty ? nil : accepted(Value(words: words)) }
 
   private func accepted(_ value: Value?) -> JSON? {
@@ -117,7 +118,7 @@ struct Requirement<Value: ConfigurationValue>: Sendable {
 }
 
 extension Requirement where Value == Int {
-  /// Counts beyond this are slips of the pen, and their products would not fit.
+  /// The largest count; larger ones are typos, and their products would overflow.
   static let most = 1_000_000_000
 
   static func atLeast(_ least: Int) -> Requirement {
@@ -134,7 +135,7 @@ extension Requirement where Value == Int {
 }
 
 extension Requirement where Value == Double {
-  // What is computed with is the nearest `Float`, which must keep to the limits as well.
+  // Models compute with the nearest `Float`, which must keep to the limits as well.
 
   static var positive: Requirement {
     Requirement(expectation: "a number above 0, as floats go") { Float($0) > 0 }
@@ -182,14 +183,14 @@ extension Requirement where Value == [Int] {
 
 extension Set<TaskFamily> {
   static let every = Set(TaskFamily.allCases)
-  /// All but pre-training.
+  /// All families but pre-training.
   static let finetuning = every.subtracting([.pretraining])
-  /// Fine-tuning on the stores `*_query_txt_db`.
+  /// The families that fine-tune on the stores `*_query_txt_db`.
   static let querying = finetuning.subtracting([.captioning])
   /// Families that search among videos.
   static let retrieval: Set = [.momentRetrieval, .videoRetrieval]
   /// Families with video-level ranking losses.
   static let ranking: Set = [.momentRetrieval, .videoRetrieval, .pretraining]
-  /// Families that learn spans by ranking's side.
+  /// Families that learn spans beside ranking.
   static let spanning: Set = [.momentRetrieval, .pretraining]
 }

@@ -2,14 +2,14 @@ import Formats
 import Foundation
 
 extension RunOptions {
-  /// Longer lines are broken by ArgumentParser on a terminal of 80 columns.
+  /// The columns of a line; ArgumentParser breaks longer ones on a terminal of 80 columns.
   static let width = 78
-  /// Where the descriptions start.
+  /// The column in which the descriptions start.
   private static let column = 29
 
-  /// All options of some families with their defaults, grouped, for `--help`.
+  /// Returns the text of `--help` for all options of some families, in groups, with their defaults.
   ///
-  /// - Parameter families: those of the command; an option that not all of them use says which do.
+  /// - Parameter families: those of the command; an option that only some of them use names these.
   public static func help(for families: Set<TaskFamily>) -> String {
     RunOptionGroup.allCases.compactMap { group in
       let options = all.filter { $0.group == group && !$0.families.isDisjoint(with: families) }
@@ -26,7 +26,7 @@ extension RunOptions {
       text += " [\(TaskFamily.allCases.filter(users.contains).map(\.rawValue).joined(separator: ", "))]"
     }
     if let note = defaultNote(option, users) { text += " (\(note))" }
-    // Names longer than the column stand on a line of their own.
+    // A name longer than the column stands on a line of its own.
     let indent = String(repeating: " ", count: column)
     let lines = wrapped(text, to: width - column)
     return flag.count < column
@@ -34,7 +34,7 @@ extension RunOptions {
       : ([flag] + lines.map { indent + $0 }).joined(separator: "\n")
   }
 
-  /// The default, and where it is another one.
+  /// Returns the default, and the families that have another one.
   private static func defaultNote(_ option: any AnyRunOption, _ users: Set<TaskFamily>) -> String? {
     let defaults = TaskFamily.allCases.filter(users.contains).map { ($0, option.defaultJSON(for: $0)) }
     guard option.group != .ignored, let first = defaults.first?.1, first != .null, first != .array([]) else {
@@ -44,7 +44,7 @@ extension RunOptions {
     return (["default: \(spelled(first))"] + exceptions).joined(separator: "; ")
   }
 
-  /// As one would write it after a flag.
+  /// Returns a value as a user would write it after a flag.
   private static func spelled(_ value: JSON) -> String {
     if let list = value.array { return list.map(spelled).joined(separator: " ") }
     if let number = value.double { return String(format: "%g", number) }

@@ -15,13 +15,13 @@ public struct RunOptions: Sendable {
   public let task = RunOption<RunTask?>(
     "task", .data, nil, in: .finetuning,
     help: "what to train for: " + RunTask.finetuning.map(\.rawValue).joined(separator: ", "))
-  /// `train_query_txt_db`: a store that `hero create-txtdb` made of the training annotation.
+  /// `train_query_txt_db`: a store that `hero create-txtdb` makes from the training annotation.
   public let trainQueries = RunOption<String?>(
     "train_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to train on")
   /// `val_query_txt_db`: its figures decide which checkpoint is best.
   public let valQueries = RunOption<String?>(
     "val_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to validate on")
-  /// `test_query_txt_db`: reported, and never used to choose a checkpoint.
+  /// `test_query_txt_db`: reported, but never used to choose a checkpoint.
   public let testQueries = RunOption<String?>(
     "test_query_txt_db", .data, nil, in: .querying, isOfOneTask: true,
     help: "query store to report on at every validation")
@@ -36,7 +36,7 @@ public struct RunOptions: Sendable {
   public let valReferences = RunOption<String?>(
     "val_ref", .data, nil, in: [.captioning], isOfOneTask: true,
     help: "TVC's JSON lines with the reference captions of val_db")
-  /// `test_db`: captioned and reported as `val_db` is, and never used to choose a checkpoint.
+  /// `test_db`: captioned and reported like `val_db`, but never used to choose a checkpoint.
   public let testCaptions = RunOption<String?>(
     "test_db", .data, nil, in: [.captioning], isOfOneTask: true,
     help: "caption store to report on at every validation")
@@ -65,13 +65,13 @@ public struct RunOptions: Sendable {
     "channels", .data, nil, in: .finetuning, isOfOneTask: true,
     help: "what is read of a video: both, video or subtitles; by default what the task's name says, else both"
   )
-  /// `train_datasets`: VALUE's key, one entry a task of a multitask run.
+  /// `train_datasets`: VALUE's key, with one entry per task of a multitask run.
   public let trainDatasets = RunOption<JSON>(
     "train_datasets", .data, .array([]), in: [.multitask],
     help:
       "the tasks: [{task, name, sub_txt_db, vfeat_db, query_txt_db or cap_txt_db, batch_size, ratio}], as VALUE has them"
   )
-  /// `val_datasets`: VALUE's key, one entry a store to measure.
+  /// `val_datasets`: VALUE's key, with one entry per store to measure on.
   public let valDatasets = RunOption<JSON>(
     "val_datasets", .data, .array([]), in: [.multitask],
     help: "what is measured of them: [{task, name, query_txt_db or gt_anno, batch_size}]")
@@ -87,11 +87,10 @@ public struct RunOptions: Sendable {
     help:
       "the corpora: [{name, sub_txt_db, vfeat_db, vfeat_interval, splits: [{name, tasks, ratio, train_idx, val_idx}]}]"
   )
-  /// `targets_ratio`: one whole number a target, in their order.
+  /// `targets_ratio`: one whole number per target, in the order of `targets`.
   public let targetsRatio = RunOption<[Int]>(
     "targets_ratio", .data, [], in: [.pretraining], .each(atLeast: 0), help: "how often each corpus is drawn")
-  /// `vfeat_version`: with `vfeat_interval` it gives the store's name, such as
-  /// `resnet_slowfast_1.5`.
+  /// `vfeat_version`: forms the store's name with `vfeat_interval`, such as `resnet_slowfast_1.5`.
   public let featureVersion = RunOption<String>(
     "vfeat_version", .data, "resnet_slowfast", help: "first part of a feature store's name")
   /// `vfeat_interval`: must equal the interval that the features were computed with.
@@ -100,38 +99,40 @@ public struct RunOptions: Sendable {
   /// `compressed_db`: appends `_compressed` to the store's name.
   public let compressed = RunOption<Bool>(
     "compressed_db", .data, false, help: "read the feature store whose name ends in _compressed")
-  /// `sub_ctx_len`: the sentence of a subtitle is preceded by this many earlier ones.
+  /// `sub_ctx_len`: each subtitle's sentence follows this many earlier ones.
   public let subtitleContext = RunOption<Int>(
     "sub_ctx_len", .data, 0, except: [.captioning: 1], .atLeast(0),
     help: "earlier subtitles joined to each subtitle")
-  /// `max_clip_len`: a longer video keeps its first frames.
+  /// `max_clip_len`: a longer video is cut to its first frames.
   public let maxClipLength = RunOption<Int>(
     "max_clip_len", .data, 100, .atLeast(1), help: "frames kept of a video")
-  /// `max_txt_len`: validation leaves none out; pre-training and captioning cut texts to it. -1 for
-  /// no limit.
+  /// `max_txt_len`: pre-training and captioning cut texts to it; validation leaves none out.
+  ///
+  /// -1 means no limit.
   public let maxTextLength = RunOption<Int>(
     "max_txt_len", .data, 60, .atLeast(1, or: -1),
     help: "tokens of a query; longer ones are left out of training")
-  /// `queries_per_video`: this program's own key; 1 is the reference's way.
+  /// `queries_per_video`: this program's own key; 1 does what the reference does.
   public let queriesPerVideo = RunOption<Int>(
     "queries_per_video", .data, 1, in: .retrieval, .atLeast(1),
     help: "queries that share one encoding of their video; train_batch_size then counts videos")
-  /// `max_cap_per_vid`: drawn anew each epoch where a video has more.
+  /// `max_cap_per_vid`: a video with more captions draws new ones in each epoch.
   public let maxCaptionsPerVideo = RunOption<Int>(
     "max_cap_per_vid", .data, -1, in: [.captioning], .atLeast(1, or: -1),
     help: "captions of a video per epoch, -1 for all")
 
   // MARK: Model
 
-  /// `model_config`: the shape of the model; nil takes the released one.
+  /// `model_config`: the shape of the model; nil takes that of a checkpoint folder in the Hub's
+  /// layout.
   public let modelConfiguration = RunOption<String?>(
     "model_config", .model, nil, help: "JSON file with f_config, c_config, q_config or d_config")
-  /// `checkpoint`: the log lists what the run takes of it.
+  /// `checkpoint`: the log lists what the run takes from it.
   public let checkpoint = RunOption<String?>(
     "checkpoint", .model, nil,
     help: "weights to start from: .pt, .bin, .safetensors or a folder with them; none: random"
   )
-  /// `skip_layer_loading`: a HERO checkpoint's layers are all taken.
+  /// `skip_layer_loading`: has no effect on a HERO checkpoint, whose layers are all taken.
   public let skipsLayers = RunOption<Bool>(
     "skip_layer_loading", .model, false,
     help: "where checkpoint is a RoBERTa: of its 12 layers take every second"
@@ -145,10 +146,10 @@ public struct RunOptions: Sendable {
   /// `train_batch_size`: per process, never divided among processes.
   public let trainBatchSize = RunOption<Int>(
     "train_batch_size", .training, 16, .atLeast(1), help: "items per batch, of each process")
-  /// `val_batch_size`: for retrieval, of the validation loss alone; ranking has sizes of its own.
+  /// `val_batch_size`: affects only the loss in retrieval, whose ranking has sizes of its own.
   public let valBatchSize = RunOption<Int>(
     "val_batch_size", .training, 20, .atLeast(1), help: "items per batch in validation")
-  /// `gradient_accumulation_steps`: summed, not averaged, as in the reference.
+  /// `gradient_accumulation_steps`: gradients are summed, not averaged, as in the reference.
   public let accumulationSteps = RunOption<Int>(
     "gradient_accumulation_steps", .training, 16, .atLeast(1),
     help: "batches per update; their gradients are summed")
@@ -166,7 +167,7 @@ public struct RunOptions: Sendable {
   /// `save_steps`: the two newest states are kept.
   public let saveSteps = RunOption<Int>(
     "save_steps", .training, 500, .atLeast(1), help: "updates between states that --resume goes on from")
-  /// `keep`: this program's own key; prunes `.safetensors` checkpoints alone.
+  /// `keep`: this program's own key; prunes only `.safetensors` checkpoints.
   public let keptCheckpoints = RunOption<Int>(
     "keep", .training, -1, .atLeast(1, or: -1),
     help: "checkpoints to keep, the newest, and the best always; -1 for all")
@@ -179,8 +180,7 @@ public struct RunOptions: Sendable {
   /// `betas`: β₁ of the first moment and β₂ of the second.
   public let betas = RunOption<[Double]>(
     "betas", .training, [0.9, 0.98], .pairBelowOne, help: "decay of the two moments")
-  /// `moments_precision`: this program's own key. Of training alone: weights and gradients stay
-  /// float32.
+  /// `moments_precision`: this program's own key; weights and gradients stay float32.
   public let momentsPrecision = RunOption<MomentsPrecision>(
     "moments_precision", .training, .fp32,
     help: "what the optimiser keeps its two moments in: fp32, or bf16 in half the memory")
@@ -188,7 +188,7 @@ public struct RunOptions: Sendable {
   public let dropout = RunOption<Double>(
     "dropout", .training, 0.1, .probabilityBelowOne,
     help: "probability, in place of the model configuration's")
-  /// `weight_decay`: of the weights with `adamw`; part of the gradient with `adam` and `adamax`.
+  /// `weight_decay`: decays the weights with `adamw`; joins the gradient with `adam` and `adamax`.
   public let weightDecay = RunOption<Double>(
     "weight_decay", .training, 0, except: [.captioning: 0.01], .notNegative,
     help: "decay, but of biases and layer norms")
@@ -196,10 +196,10 @@ public struct RunOptions: Sendable {
   public let gradientNorm = RunOption<Double>(
     "grad_norm", .training, 0.25, except: [.captioning: 2], .positiveOrMinusOne,
     help: "norm that gradients are clipped to, -1 for no clipping")
-  /// `warmup_steps`: the rate grows from 0 to `learning_rate` over them.
+  /// `warmup_steps`: the rate grows from 0 to `learning_rate` during these updates.
   public let warmupSteps = RunOption<Int>(
     "warmup_steps", .training, 4000, .atLeast(0), help: "updates of linear warm-up")
-  /// `seed`: with it and the update's number every random number is determined.
+  /// `seed`: the seed and the update's number determine every random number.
   public let seed = RunOption<Int>(
     "seed", .training, 42, .atLeast(0), help: "of weights, shuffling, dropout and masks")
 
@@ -225,21 +225,21 @@ public struct RunOptions: Sendable {
   public let questionSpanWeight = RunOption<Double?>(
     "qa_lw_st_ed", .losses, nil, in: [.multitask],
     help: "lw_st_ed of question answering, where that of retrieval is another")
-  /// `ranking_loss_type`: hinge max(0, m + n − p), or lse log(1 + exp(n − p)), of a negative's
-  /// score n and the positive's p.
+  /// `ranking_loss_type`: hinge is max(0, m + n − p), lse is log(1 + exp(n − p)), for a negative's
+  /// score n and the positive's score p.
   public let rankingLoss = RunOption<RankingKind>(
     "ranking_loss_type", .losses, .hinge, in: .ranking, help: "hinge, or lse, its smooth form")
   /// `margin`: m of the hinge loss.
   public let margin = RunOption<Double>(
     "margin", .losses, 0.1, in: .ranking, .notNegative, help: "of the hinge")
-  /// `use_all_neg`: a loss over every negative of the batch in place of one drawn.
+  /// `use_all_neg`: the loss covers every negative of the batch, not one that is drawn.
   public let usesAllNegatives = RunOption<Bool>(
     "use_all_neg", .losses, false, in: .ranking, help: "rank against all negatives, not one at random")
-  /// `hard_pool_size`: the hard negatives are the batch's highest scores, this many of them.
+  /// `hard_pool_size`: this many of the batch's highest-scored negatives are hard.
   public let hardPoolSizes = RunOption<[Int]>(
     "hard_pool_size", .losses, [20], in: .ranking, .each(atLeast: 1),
     help: "how many negatives are hard, per stage")
-  /// `hard_neg_weights`: read with `use_all_neg` alone; otherwise hard negatives are drawn, not
+  /// `hard_neg_weights`: read only with `use_all_neg`; otherwise hard negatives are drawn, not
   /// weighed.
   public let hardNegativeWeights = RunOption<[Double]>(
     "hard_neg_weights", .losses, [10], in: .ranking, .eachNotNegative, aliases: ["hard_neg_weight"],
@@ -263,24 +263,24 @@ public struct RunOptions: Sendable {
 
   // MARK: Validation and evaluation
 
-  /// `vcmr_eval_q_batch_size`: costs memory, changes no figure.
+  /// `vcmr_eval_q_batch_size`: affects memory, but no figure.
   public let evaluationQueryBatchSize = RunOption<Int>(
     "vcmr_eval_q_batch_size", .evaluation, 80, in: [.momentRetrieval], .atLeast(1),
     aliases: ["vcmr_eval_batch_size"], help: "queries per batch")
-  /// `vcmr_eval_video_batch_size`: costs memory, changes no figure.
+  /// `vcmr_eval_video_batch_size`: affects memory, but no figure.
   public let evaluationVideoBatchSize = RunOption<Int>(
     "vcmr_eval_video_batch_size", .evaluation, 40, in: [.momentRetrieval], .atLeast(1),
     help: "videos per batch")
-  /// `vr_eval_q_batch_size`: costs memory, changes no figure.
+  /// `vr_eval_q_batch_size`: affects memory, but no figure.
   public let retrievalQueryBatchSize = RunOption<Int>(
     "vr_eval_q_batch_size", .evaluation, 80, in: [.videoRetrieval], .atLeast(1), help: "queries per batch")
-  /// `vr_eval_video_batch_size`: costs memory, changes no figure.
+  /// `vr_eval_video_batch_size`: affects memory, but no figure.
   public let retrievalVideoBatchSize = RunOption<Int>(
     "vr_eval_video_batch_size", .evaluation, 40, in: [.videoRetrieval], .atLeast(1), help: "videos per batch")
-  /// `full_eval_tasks`: VCMR, SVMR and VR in any selection.
+  /// `full_eval_tasks`: any selection of VCMR, SVMR and VR.
   public let rankings = RunOption<[Ranking]>(
     "full_eval_tasks", .evaluation, Ranking.allCases, in: [.momentRetrieval], help: "what to report")
-  /// `eval_with_query_type`: figures for each type of query beside those of all queries.
+  /// `eval_with_query_type`: reports figures for each type of query beside those of all queries.
   public let reportsQueryTypes = RunOption<Bool>(
     "eval_with_query_type", .evaluation, false, in: [.momentRetrieval],
     help: "report by query type (video, text, both) as well")
@@ -288,7 +288,7 @@ public struct RunOptions: Sendable {
   public let spanScoreSharpness = RunOption<Double>(
     "q2c_alpha", .evaluation, 20, in: [.momentRetrieval], .notNegative,
     help: "a video's score s weighs its spans by exp(q2c_alpha·s)")
-  /// `max_vcmr_video`: moments come from the query's best videos alone.
+  /// `max_vcmr_video`: moments come only from the query's best videos.
   public let maxVideosPerMomentQuery = RunOption<Int>(
     "max_vcmr_video", .evaluation, 100, in: [.momentRetrieval], .atLeast(1), help: "best videos to search in")
   /// `max_vr_video`: the length of a ranking in the predictions.
@@ -297,7 +297,7 @@ public struct RunOptions: Sendable {
   /// `max_before_nms`: the length of a ranking of moments before non-maximum suppression.
   public let maxBeforeSuppression = RunOption<Int>(
     "max_before_nms", .evaluation, 200, in: [.momentRetrieval], .atLeast(1), help: "best moments to find")
-  /// `max_after_nms`: cuts the ranking before non-maximum suppression, and again after.
+  /// `max_after_nms`: the length of a ranking of moments in the predictions, suppressed or not.
   public let maxAfterSuppression = RunOption<Int>(
     "max_after_nms", .evaluation, 100, in: [.momentRetrieval], .atLeast(1), help: "best moments to keep")
   /// `nms_thd`: non-maximum suppression runs within each video.
@@ -317,7 +317,7 @@ public struct RunOptions: Sendable {
 
   // MARK: Accepted without effect
 
-  /// `load_partial_pretrained`: every checkpoint is matched by names.
+  /// `load_partial_pretrained`: every checkpoint is matched by the names of its parameters.
   public let loadsPartially = RunOption<Bool>(
     "load_partial_pretrained", .ignored, false,
     help: "a RoBERTa is known by its names, and what fits of any checkpoint is taken")
@@ -325,7 +325,7 @@ public struct RunOptions: Sendable {
   public let distributedEvaluation = RunOption<Bool>(
     "distributed_eval", .ignored, false, in: .retrieval,
     help: "processes that mpirun starts always share an evaluation")
-  /// `fp16`: the precision is a device's, not a run's.
+  /// `fp16`: the precision belongs to the device, not to the run.
   public let halfPrecision = RunOption<Bool>(
     "fp16", .ignored, false, help: "half precision is bf16 here, which --precision bf16 gives")
   /// `n_workers`: batches are prepared ahead in threads, not in processes.
@@ -353,7 +353,7 @@ public struct RunOptions: Sendable {
   /// Makes every option; use ``shared``.
   public init() {}
 
-  /// The one table.
+  /// The table of all options.
   public static let shared = RunOptions()
   /// All options, in the table's order.
   public static let all: [any AnyRunOption] =
@@ -362,10 +362,10 @@ public struct RunOptions: Sendable {
     all.flatMap { option in ([option.name] + option.aliases).map { ($0, option) } },
     uniquingKeysWith: { first, _ in first })
 
-  /// The option with this key or alias.
+  /// Returns the option with this key or alias.
   public static func named(_ name: String) -> (any AnyRunOption)? { byName[name] }
 
-  /// The options that a family uses.
+  /// Returns the options that a family uses.
   public static func used(by family: TaskFamily) -> [any AnyRunOption] {
     all.filter { $0.families.contains(family) }
   }

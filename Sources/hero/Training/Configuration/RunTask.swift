@@ -2,28 +2,30 @@ import Corpus
 import Engine
 import Metrics
 
-/// What a run trains for: a row of the table of tasks. The names are the reference's.
+/// A task that a run trains for, a row of the table of tasks.
 ///
-/// A new task of a known family is one more row here, and a configuration in `Configs`.
+/// The names are the reference's. A new task of a known family needs one more row here, and a
+/// configuration in `Configs`.
 public struct RunTask: ConfigurationName, Hashable {
   /// The name in `task`, such as `msrvtt_video_only`, and in the names of VALUE's result files.
   public let rawValue: String
   /// The family whose options, model and suite the task uses.
   public let family: TaskFamily
-  /// What the task's name says it reads of a video; `--channels` says otherwise.
+  /// The channels of a video that the task reads by default; `--channels` chooses others.
   public let channels: VideoChannels
   /// Whether the name has a channel in it, which no option may contradict.
   let namesChannels: Bool
-  /// Where moments are looked for in the query's own video alone, and measured as QVHighlights
-  /// measures them: the figure that tells which checkpoint is best.
+  /// The figure that chooses the best checkpoint of a task that finds windows; nil for other tasks.
+  ///
+  /// Such a task looks for moments only in the query's own video. QVHighlights' figures measure it.
   let windowHeadline: String?
-  /// Whether they are.
+  /// Whether the task looks for moments only in the query's own video.
   public var findsWindows: Bool { windowHeadline != nil }
 
   /// - Parameters:
-  ///   - channels: what the name says.
-  ///   - usual: what is read where neither name nor option says.
-  ///   - headline: of tasks that find windows.
+  ///   - channels: the channels that the name says; nil if it says none.
+  ///   - usual: the channels if neither the name nor an option says them.
+  ///   - headline: the figure of a task that finds windows.
   private init(
     _ name: String, _ family: TaskFamily, _ channels: VideoChannels? = nil, usual: VideoChannels = .both,
     windows headline: String? = nil
@@ -41,7 +43,7 @@ public struct RunTask: ConfigurationName, Hashable {
     RunTask("how2r", .momentRetrieval),
     RunTask("didemo_video_only", .momentRetrieval, .video),
     RunTask("didemo_video_sub", .momentRetrieval, .both),
-    // QVHighlights' own measure; where a query has one window its overlap says more.
+    // QVHighlights has its own measure. Where a query has one window, its overlap says more.
     RunTask("qvhighlights", .momentRetrieval, usual: .video, windows: "MR-full-mAP"),
     RunTask("charades_sta", .momentRetrieval, usual: .video, windows: "mIoU"),
     RunTask("activitynet", .momentRetrieval, usual: .video, windows: "mIoU"),
@@ -75,9 +77,10 @@ public struct RunTask: ConfigurationName, Hashable {
   /// Several tasks, which `train_datasets` names.
   public static let multitask = RunTask("multitask", .multitask)
 
-  /// The task of a name; nil where the table has none.
+  /// Finds the task of a name; nil if the table has none.
   ///
-  /// VALUE names a channel at a name's end: `tvqa_sub_only` is `tvqa` of subtitles alone.
+  /// VALUE puts a channel at the end of a name: `tvqa_sub_only` is `tvqa` that reads only
+  /// subtitles.
   public init?(rawValue: String) {
     if let task = Self.allCases.first(where: { $0.rawValue == rawValue }) {
       self = task
@@ -93,21 +96,21 @@ public struct RunTask: ConfigurationName, Hashable {
     return nil
   }
 
-  /// Whether two names mean one task, with the channels or without.
+  /// Returns whether two names mean one task, with the channels or without.
   func isSame(as other: RunTask) -> Bool {
     rawValue == other.rawValue || rawValue == other.rawValue + channels.ending
       || other.rawValue == rawValue + other.channels.ending
   }
 
-  /// Whether it is what somebody asks for by a name, which need not say the channels.
+  /// Returns whether this is the task that a user names; the name may leave the channels out.
   func answers(to asked: RunTask) -> Bool {
     isSame(as: asked) && (!asked.namesChannels || channels == asked.channels)
   }
 
-  /// Whether two names mean one task with the same channels.
+  /// Returns whether two names mean one task with the same channels.
   func readsSame(as other: RunTask) -> Bool { isSame(as: other) && channels == other.channels }
 
-  /// The annotation that the task's stores are made of; nil of pre-training.
+  /// The annotation that the task's stores are made from; nil for pre-training.
   var annotation: TextStoreTask? {
     TextStoreTask.allCases.first {
       rawValue == $0.rawValue || rawValue.hasPrefix($0.rawValue + "_video_")
@@ -115,17 +118,16 @@ public struct RunTask: ConfigurationName, Hashable {
     }
   }
 
-  /// Refuses a store whose rows mean something else than the task's, and tells of one that was made
-  /// for another task.
+  /// Refuses a store whose rows do not fit the task, and warns of one made for another task.
   /// - Parameter path: the store's folder.
   func require(_ meta: StoreMeta, path: String) throws {
     if let annotation { try meta.require(annotation, path: path) }
   }
 
-  /// The ending of files of its predictions.
+  /// The extension of the task's prediction files.
   var resultEnding: String { family == .captioning || findsWindows ? "jsonl" : "json" }
 
-  /// The options that say how many items a pass of an evaluation has.
+  /// The options for the number of items in a pass of an evaluation.
   var passOptions: [KeyPath<RunOptions, RunOption<Int>>] {
     switch family {
     case .momentRetrieval: [\.evaluationQueryBatchSize, \.evaluationVideoBatchSize]
@@ -134,9 +136,9 @@ public struct RunTask: ConfigurationName, Hashable {
     }
   }
 
-  /// What `hero finetune --task` takes.
+  /// The tasks that `hero finetune --task` takes.
   public static let finetuning = allCases.filter { $0 != .pretrain }
-  /// What `hero eval --task` takes.
+  /// The tasks that `hero eval --task` takes.
   public static let evaluated = allCases.filter(\.family.isSingle)
 }
 
@@ -158,7 +160,7 @@ public enum TaskFamily: String, CaseIterable, Sendable {
   /// Objectives without labels.
   case pretraining = "pre-training"
 
-  /// Whether it is one task that is fine-tuned.
+  /// Whether a run of the family fine-tunes a single task.
   public var isSingle: Bool { self != .multitask && self != .pretraining }
 }
 
@@ -172,7 +174,7 @@ extension RunConfiguration {
 extension OptimizerKind: ConfigurationName {}
 extension MomentsPrecision: ConfigurationName {}
 extension VideoChannels: ConfigurationName {
-  /// As a message says what is read.
+  /// The channels in the words of a message.
   var described: String {
     switch self {
     case .both: "frames and subtitles"
@@ -181,7 +183,7 @@ extension VideoChannels: ConfigurationName {
     }
   }
 
-  /// As a task's name ends that says them.
+  /// The suffix of a task's name for the channels.
   fileprivate var ending: String {
     switch self {
     case .both: "_video_sub"

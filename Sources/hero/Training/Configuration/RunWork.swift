@@ -1,4 +1,4 @@
-/// What is done with a run, of which each reads options of its own.
+/// The kinds of work with a run; each reads options of its own.
 public enum RunWork: String, CaseIterable, Sendable {
   /// `hero finetune` and `hero pretrain`.
   case training
@@ -6,7 +6,7 @@ public enum RunWork: String, CaseIterable, Sendable {
   case evaluation = "eval"
   /// `hero tune`.
   case tuning = "tune"
-  /// `hero caption`, and models that tell of videos in `hero serve`.
+  /// `hero caption`, and models that describe videos in `hero serve`.
   case description = "caption"
   /// `hero index`.
   case encoding = "index"
@@ -15,7 +15,7 @@ public enum RunWork: String, CaseIterable, Sendable {
 }
 
 extension RunOptions {
-  /// The options that a work reads of a run of some task; a command takes flags of no others.
+  /// Returns the options of a task's run that a work reads; the command takes no other flags.
   static func read(by work: RunWork, _ task: RunTask) -> [any AnyRunOption] {
     used(by: task.family).filter { option in
       switch work {
@@ -33,28 +33,28 @@ extension RunOptions {
     paths.contains { named($0) == option.name }
   }
 
-  /// The name of an option.
+  /// Returns the name of an option.
   static func named(_ path: PartialKeyPath<RunOptions>) -> String {
     (shared[keyPath: path] as? any AnyRunOption)?.name ?? ""
   }
 
-  /// What the frames that a model reads depend on.
+  /// Returns the options that determine which frames a model reads.
   private static func cut(of task: RunTask) -> [PartialKeyPath<RunOptions>] {
     [\.channels, \.featureVersion, \.frameInterval, \.maxClipLength]
       + (task.channels == .video ? [] : [\.subtitleContext])
   }
 
-  /// Where videos are read from, and how.
+  /// Returns the options that say where and how videos are read.
   private static func stores(of task: RunTask) -> [PartialKeyPath<RunOptions>] {
     cut(of: task) + [\.videos, \.compressed] + (task.channels == .video ? [] : [\.subtitles])
   }
 
-  /// Batches of what answers and captions.
+  /// Returns the options for the batches of answering and captioning.
   private static func passes(of task: RunTask) -> [PartialKeyPath<RunOptions>] {
     Set<TaskFamily>.retrieval.contains(task.family) ? [] : [\.valBatchSize]
   }
 
-  /// How moments and videos are ranked, whoever asks.
+  /// The options for the ranking of moments and videos.
   private static var ranking: [PartialKeyPath<RunOptions>] {
     [
       \.rankings, \.spanScoreSharpness, \.maxVideosPerMomentQuery, \.maxVideosPerQuery,

@@ -4,7 +4,7 @@ import Formats
 import Foundation
 import Tasks
 
-/// States of a run: what is saved, and what a resumed run takes over.
+/// The states of a run: what it saves, and what it restores when it resumes.
 extension Trainer {
   private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
 
@@ -36,9 +36,9 @@ extension Trainer {
     savedStep = step
   }
 
-  /// Takes over the newest state, if there is one, before anything is written; once.
-  /// - Returns: the updates that are done.
-  /// - Throws: `DataError` for a state that is damaged or of another model.
+  /// Restores the newest state, if there is one, before anything is written; does so once.
+  /// - Returns: the number of updates done.
+  /// - Throws: `DataError` for a state that is damaged or belongs to another model.
   func begin(resume: Bool) throws -> Int {
     if let begun { return begun }
     let step = try taken(resume: resume)
@@ -46,8 +46,8 @@ extension Trainer {
     return step
   }
 
-  /// Gives all ranks the weights of the first, which alone reads what was saved; the updates that
-  /// are done.
+  /// Restores the state on the first rank and broadcasts its weights and moments to all ranks.
+  /// - Returns: the number of updates done.
   private func taken(resume: Bool) throws -> Int {
     var step = resume && communicator.isFirst ? try restore() : 0
     guard communicator.size > 1 else { return step }
@@ -64,7 +64,7 @@ extension Trainer {
     return step
   }
 
-  /// Updates done by the state that was taken over; 0 where there is none.
+  /// Restores the newest state and returns its number of updates; 0 if there is none.
   private func restore() throws -> Int {
     guard let saved = try folder.latestState(warn: log.warning) else { return 0 }
     guard saved.state.seed == configuration.seed else {
@@ -109,8 +109,7 @@ extension Trainer {
     return saved.state.step
   }
 
-  /// Says which parameters of a state the model has no place for: those of a task that is no longer
-  /// trained.
+  /// Warns of parameters in a state that the model lacks: those of a task that is not trained.
   private func tellForeign(_ tensors: SafetensorsFile) {
     let known = Set(store.parameters.lazy.map { Name("model.\($0.name)") })
     let foreign = tensors.entries.filter { $0.name.hasPrefix("model.") && !known.contains(Name($0.name)) }

@@ -4,11 +4,11 @@ import Formats
 import Foundation
 import Tasks
 
-/// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
+/// The training loop: prefetched batches, losses, clipped updates, checkpoints and validations.
 ///
-/// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one
-/// continues exactly. Each of several ranks takes its part of every batch. All make the same
-/// updates, and the first writes.
+/// Every random number is a function of (seed, update). So a run repeats exactly, and a resumed run
+/// continues exactly. Each rank takes its part of every batch, all ranks make the same updates, and
+/// the first rank writes.
 public final class Trainer {
   private let mixture: Mixture
   let store: ParameterStore
@@ -21,15 +21,15 @@ public final class Trainer {
   private let seed: UInt64
   let communicator: any Communicator
   private let exchange: GradientExchange
-  /// The update whose state was saved last.
+  /// The number of the update whose state was saved last.
   var savedStep = -1
-  /// Updates that were done before this process began; nil until it has looked.
+  /// The number of updates done before this process began; nil until it has looked.
   var begun: Int?
-  /// As the reference's.
+  /// The reference's interval between rates.
   private static var updatesBetweenRates: Int { 100 }
 
   /// - Parameters:
-  ///   - mixture: what batches are drawn from; its parameters are trained.
+  ///   - mixture: the sources of batches; the trainer trains its parameters.
   ///   - folder: where checkpoints and states go; the first rank writes.
   ///   - communicator: sums the gradients of the ranks.
   ///   - validate: called on every rank after every `valid_steps` updates and at the end.
@@ -59,20 +59,21 @@ public final class Trainer {
   }
 
   /// Checks whether a run can begin, before its folder is written.
-  /// - Throws: `DataError` where there is no item to train on, or no space for what a run keeps.
+  /// - Throws: `DataError` if there is no item to train on, or no disk space for what a run keeps.
   public func check() throws {
     guard mixture.itemCount > 0 || configuration.trainSteps == 0 else {
       throw DataError(
         "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
     }
     guard communicator.isFirst else { return }
-    // Two states are kept while a third is written, and the last checkpoint beside the best.
+    // The folder keeps two states while a third is written, and the last checkpoint beside the
+    // best.
     try DiskSpace.require(
       3 * stateBytes + 2 * weightBytes, in: folder.path, for: "the run's states and checkpoints")
   }
 
   /// Trains to the last update.
-  /// - Parameter resume: continue from the newest state in the folder, if there is one.
+  /// - Parameter resume: whether to continue from the newest state in the folder, if there is one.
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
     var step = try begin(resume: resume)
@@ -89,8 +90,8 @@ public final class Trainer {
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
     var rates = TrainingRates()
-    // The validation that a run was stopped in comes first: its checkpoint is not there yet.
-    // Without an update it is all.
+    // If the run stopped during validation, validate first: that step has no checkpoint yet. A run
+    // without updates does nothing else.
     let isThere = FileManager.default.fileExists(atPath: folder.checkpointPath(step: step))
     if step > 0 || steps == 0, isValidated(step), communicator.broadcast([isThere ? 1 : 0]) == [0] {
       try validateAndSave(step, events)
@@ -109,7 +110,7 @@ public final class Trainer {
       }
       return signal
     }
-    // Where reading takes a wait, the device has the next update meanwhile.
+    // If a read has to wait for the device, queue the next update before reading the last one.
     let readsLate = store.backend.stepsBetweenReads > 1
     var earlier: Update?
     while step < steps {
@@ -145,7 +146,7 @@ public final class Trainer {
     }
   }
 
-  /// What an update's exchange of gradients takes on the average, and how much of it the backward
+  /// Returns the mean seconds of an update's gradient exchange, and the share that the backward
   /// pass hides.
   private func exchangeScalars() -> [(name: String, value: Double)] {
     let timing = exchange.timing
@@ -155,8 +156,9 @@ public final class Trainer {
     ]
   }
 
-  /// A run that can use less than half of its items would learn something else than it was asked
-  /// to.
+  /// Refuses to go on if more than half of the items cannot be used.
+  ///
+  /// Such a run would not learn what it was asked to learn.
   private func requireUsableItems() throws {
     let (all, skipped) = (mixture.itemCount, mixture.skippedCount)
     guard 2 * skipped > all else { return }
@@ -165,7 +167,7 @@ public final class Trainer {
       file: folder.path, cure: "Make the stores from one corpus and for the task that is trained")
   }
 
-  /// Whether a validation, and with it a checkpoint, follows an update.
+  /// Returns whether a validation follows an update, and with it a checkpoint.
   private func isValidated(_ step: Int) -> Bool {
     step % configuration.validSteps == 0 || step == configuration.trainSteps
   }
@@ -175,18 +177,18 @@ public final class Trainer {
     throw Interruption(signal: signal)
   }
 
-  /// An update that the device was asked for.
+  /// An update that is queued on the device.
   private struct Update {
-    /// Counted from 0.
+    /// The number of the update, counted from 0.
     let step: Int
-    /// What its batches were drawn from.
+    /// The index of the source of its batches.
     let source: Int
     let terms: [LossTerm]
-    /// The values of the terms, then the sum of the gradients' squares.
+    /// The values of the terms, then the sum of the squared gradients.
     let reading: any Reading
   }
 
-  /// Asks for one update, and waits for nothing.
+  /// Queues one update and waits for nothing.
   private func update(_ step: Int, _ queue: Prefetch<Mixture.Batch>) throws -> Update {
     let backend = store.backend
     var source = 0
@@ -213,9 +215,9 @@ public final class Trainer {
       reading: backend.reading(terms.compactMap(\.value) + [squares]))
   }
 
-  /// Waits for an update, and for nothing that was asked for after it.
-  /// - Returns: the mean losses of its batches, the norm of the gradients before clipping, and the
-  ///   signal that any rank was sent.
+  /// Waits for an update, but not for anything queued after it.
+  /// - Returns: the mean losses of its batches, the gradient norm before clipping, and the signal
+  ///   that any rank received.
   private func results(
     of update: Update
   ) throws -> (losses: [LossPart<Float>], norm: Double, signal: Int32?) {
@@ -236,8 +238,9 @@ public final class Trainer {
     return (losses.map { $0.with($0.value / parts) }, norm, signal)
   }
 
-  /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop
-  /// after one update then.
+  /// Sums the losses over the ranks, and returns the signal that any rank received.
+  ///
+  /// So all ranks stop after the same update.
   private func combine(_ losses: inout [LossPart<Float>]) -> Int32? {
     let own = InterruptHandler.signalReceived
     guard communicator.size > 1 else { return own }
@@ -270,7 +273,9 @@ public final class Trainer {
     }
   }
 
-  /// A validation that does not end leaves the state, from which `--resume` begins it anew.
+  /// Validates and saves a checkpoint.
+  ///
+  /// A validation that fails or is interrupted leaves the state, from which `--resume` repeats it.
   private func validateAndSave(_ step: Int, _ events: EventWriter?) throws {
     let validation: Validation
     do {

@@ -2,22 +2,21 @@ import Formats
 import Foundation
 import Synchronization
 
-/// A place for lines and, on a terminal, one status line that stays below them.
+/// An output for lines and, on a terminal, one status line that stays below them.
 public final class Console: Sendable {
-  /// Standard error, where progress and messages go, so that standard output holds results only.
+  /// Standard error, for progress and messages; standard output holds results only.
   public static let standardError = Console(
     isTerminal: isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb",
     width: { terminalWidth(STDERR_FILENO) }
   ) { text in
     guard !isQuiet.load(ordering: .relaxed) else { return }
-    // Nobody may be listening any more, which is no reason to stop.
+    // A reader that has gone is no reason to stop.
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 
   private static let isQuiet = Atomic<Bool>(false)
 
-  /// Says nothing on standard error from here on: of several processes that work together, one
-  /// speaks.
+  /// Silences standard error from here on: of several processes that work together, one speaks.
   public static func quietStandardError() { isQuiet.store(true, ordering: .relaxed) }
 
   /// Whether a status line may be drawn.
@@ -27,8 +26,8 @@ public final class Console: Sendable {
   private let status = Mutex("")
 
   /// - Parameters:
-  ///   - width: columns of the terminal now.
-  ///   - write: takes text to show as it is; called by one thread at a time.
+  ///   - width: returns the columns of the terminal.
+  ///   - write: writes text unchanged; called by one thread at a time.
   public init(
     isTerminal: Bool, width: @escaping @Sendable () -> Int, write: @escaping @Sendable (String) -> Void
   ) {
@@ -37,7 +36,7 @@ public final class Console: Sendable {
     self.write = write
   }
 
-  /// Shows a line, above the status.
+  /// Shows a line above the status line.
   public func print(_ line: String) {
     let line = line.printable
     status.withLock { status in
@@ -45,10 +44,10 @@ public final class Console: Sendable {
     }
   }
 
-  /// Replaces the status line; an empty one removes it. Does nothing where there is no terminal.
+  /// Replaces the status line, or removes it if `line` is empty; does nothing without a terminal.
   public func show(status line: String) {
     guard isTerminal else { return }
-    // A line that wraps could not be erased.
+    // A line that wraps cannot be erased.
     let fitting = String(line.printable.prefix(max(width() - 1, 1)))
     status.withLock { status in
       guard status != fitting else { return }

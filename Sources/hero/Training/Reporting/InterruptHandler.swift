@@ -2,12 +2,14 @@ import Engine
 import Foundation
 import Synchronization
 
-/// Lets long work end in order on Ctrl-C, `kill` or a closed terminal: the first signal is
-/// remembered, the second ends the program.
+/// A handler that lets long work end in order on Ctrl-C, `kill` or a closed terminal.
+///
+/// It remembers the first signal. The second one ends the program.
 public enum InterruptHandler {
-  // Touched inside a signal handler: statically initialised, lock-free, and no more than that.
-  /// When it came, in whole seconds, where a launcher may hand one wish on several times; 0 where
-  /// none does.
+  // The signal handler touches these: they are statically initialised and lock-free.
+  /// The time of the first signal, in whole seconds.
+  ///
+  /// A launcher may forward one request several times.
   private static let receivedAt = Atomic<Int>(0)
   private static let isLaunched = Atomic<Bool>(false)
 
@@ -35,23 +37,23 @@ public enum InterruptHandler {
         if !isEcho { _exit(128 + number) }
       }
     }
-    // A program that starts this one from a thread of its own may have left them blocked.
+    // A program that starts this one from a thread of its own may have left the signals blocked.
     var caught = sigset_t()
     sigemptyset(&caught)
     for signal in signals { sigaddset(&caught, signal) }
     pthread_sigmask(SIG_UNBLOCK, &caught, nil)
   }
 
-  /// The signal that came, if one did.
+  /// The signal that was received; nil if none was.
   public static var signalReceived: Int32? {
     let number = Interruption.received.load(ordering: .sequentiallyConsistent)
     return number == 0 ? nil : number
   }
 
-  /// Whether to stop at the next good moment.
+  /// Whether to stop at the next safe point.
   public static var isInterrupted: Bool { signalReceived != nil }
 
-  /// Does nothing, or throws ``Interruption`` if a signal came.
+  /// Throws ``Interruption`` if a signal was received.
   public static func check() throws {
     if let number = signalReceived { throw Interruption(signal: number) }
   }

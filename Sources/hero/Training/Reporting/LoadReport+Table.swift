@@ -2,7 +2,7 @@ import Formats
 import Model
 
 extension LoadReport {
-  /// What was loaded, what was not, and every shape that did not fit.
+  /// A table of what was loaded, what was not, and every shape that did not fit.
   var table: MetricsTable {
     var table = MetricsTable(headings: ["", "arrays", "which"])
     table.textColumns = [0, 2]
@@ -24,7 +24,7 @@ extension LoadReport {
 
   private static func spelled(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " × ") }
 
-  /// The modules that parameters belong to, each with how many are its: `v_encoder.f_encoder 105,
+  /// Lists the modules of parameters, each with its number of them: `v_encoder.f_encoder 105,
   /// decoder 54`.
   private static func modules(of names: [String]) -> String {
     let counts = Dictionary(grouping: names) { name in

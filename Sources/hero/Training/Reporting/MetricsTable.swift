@@ -5,11 +5,11 @@ import Foundation
 public struct MetricsTable: Equatable, Sendable {
   /// A line above the headings; nil for none.
   public var title: String?
-  /// One per column.
+  /// The headings, one per column.
   public var headings: [String]
-  /// Each with one cell per column, as shown.
+  /// The rows, each with one cell of text per column.
   public var rows: [[String]]
-  /// The columns aligned left; the others are aligned right.
+  /// The columns that are aligned left; the others are aligned right.
   public var textColumns: Set<Int> = [0]
 
   /// - Parameter headings: one per column.
@@ -19,12 +19,12 @@ public struct MetricsTable: Equatable, Sendable {
     self.rows = rows
   }
 
-  /// Adds a row of figures, two places each; nil leaves its place empty.
+  /// Adds a row of figures with two decimals; nil leaves its cell empty.
   public mutating func add(_ name: String, _ figures: [Double?]) {
     rows.append([name] + figures.map { $0.map { String(format: "%.2f", $0) } ?? "" })
   }
 
-  /// The table as text, in lines of box-drawing characters, without a last line break.
+  /// Renders the table as text with box-drawing characters, without a trailing line break.
   public func rendered() -> String {
     // A cell is one line.
     let rows = rows.map { $0.map { $0.printable.replacing(/[\n\t]/, with: " ") } }
@@ -49,15 +49,16 @@ public struct MetricsTable: Equatable, Sendable {
 }
 
 extension JSON {
-  /// Figures by their names.
+  /// Makes an object of figures, keyed by their names.
   public init(figures: [(name: String, value: Double)]) {
     self = .object(JSONObject(figures.map { (key: $0.name, value: .double($0.value)) }))
   }
 }
 
 extension MetricsTable {
-  /// One row per source, one column per measure that any of them has, in the order in which
-  /// measures first come up.
+  /// Makes a table with a row per source and a column per measure that any source has.
+  ///
+  /// The columns stand in the order in which the measures first appear.
   static func measures(
     _ sources: [(name: String, measures: [(name: String, value: Double)])], title: String
   ) -> MetricsTable {

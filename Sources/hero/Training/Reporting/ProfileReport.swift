@@ -2,7 +2,7 @@ import Engine
 import Formats
 import Foundation
 
-/// What an `OperationProfile` found, as a trace for chrome://tracing or Perfetto and as a table.
+/// The report of an `OperationProfile`: a trace for chrome://tracing or Perfetto, and a table.
 public struct ProfileReport {
   private let profile: OperationProfile
   private let device: String
@@ -10,8 +10,9 @@ public struct ProfileReport {
   /// Takes what the backend has recorded so far.
   public init(_ backend: ProfiledBackend) { (profile, device) = (backend.profile, backend.summary) }
 
-  /// Writes the trace: `{"traceEvents": [{"name", "ph": "X", "ts", "dur", "pid", "tid", "args"},
-  /// …]}`, times in microseconds since the profile began.
+  /// Writes the trace, with times in microseconds since the profile began.
+  ///
+  /// The format is `{"traceEvents": [{"name", "ph": "X", "ts", "dur", "pid", "tid", "args"}, …]}`.
   public func write(to path: String) throws {
     let file = try AtomicFile(path: path)
     let about: JSON = [
@@ -34,9 +35,11 @@ public struct ProfileReport {
     ]
   }
 
-  /// By operation, what took longest first: seconds, calls, operations of products, bytes, and the
-  /// share of the limit. The limit of a call is the longer of its operations at the products' best
-  /// rate and its bytes at the memory's.
+  /// The table of the operations, the slowest first.
+  ///
+  /// Its columns are seconds, calls, operations of products, bytes and the share of the limit. The
+  /// limit of a call is the longer of two times: its operations at the peak rate of products, and
+  /// its bytes at the peak rate of the memory.
   public var table: MetricsTable {
     var table = MetricsTable(
       title: String(
@@ -49,7 +52,7 @@ public struct ProfileReport {
       outside -= total.seconds
       table.rows.append(row(operation, total))
     }
-    // Loading threads may have been at work beside the operations.
+    // Operations on loading threads may overlap others, so the difference may be negative.
     table.rows.append(["outside of operations", seconds(max(0, outside)), share(max(0, outside))])
     if profile.events.count == OperationProfile.eventLimit {
       table.rows.append(["(the trace holds the first \(OperationProfile.eventLimit) calls)"])

@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Shows how far a long piece of work is: a bar with rate and remaining time on a terminal, else a
-/// line every ten seconds, or as many as `HERO_PROGRESS_INTERVAL` says.
+/// A report on how far a long piece of work is.
 ///
-/// Any thread may report.
+/// On a terminal it is a bar with the rate and the remaining time. Elsewhere it is a line every ten
+/// seconds, or every `HERO_PROGRESS_INTERVAL` seconds. Any thread may report.
 public final class ProgressReporter: Sendable {
   private struct State {
     var done: Int
@@ -12,9 +12,9 @@ public final class ProgressReporter: Sendable {
     var lastShown: Double?
   }
 
-  /// What the work is, as in "Training".
+  /// The name of the work, such as "Training".
   public let label: String
-  /// How many units there are, or nil where it is unknown.
+  /// The number of units; nil if unknown.
   public let total: Int?
   private let unit: String
   private let first: Int
@@ -25,8 +25,8 @@ public final class ProgressReporter: Sendable {
 
   /// - Parameters:
   ///   - unit: what is counted, in the plural.
-  ///   - done: units done before, as by a resumed run; they do not count for the rate.
-  ///   - now: seconds on a clock that never goes back.
+  ///   - done: the units done before, as by a resumed run; the rate does not count them.
+  ///   - now: returns the seconds on a clock that never goes back.
   public init(
     _ label: String, total: Int?, unit: String, done: Int = 0, console: Console = .standardError,
     now: @escaping @Sendable () -> Double = { ProcessInfo.processInfo.systemUptime }
@@ -43,15 +43,14 @@ public final class ProgressReporter: Sendable {
 
   /// Counts units as done.
   ///
-  /// - Parameter note: what else to show, as "loss 2.31"; nil leaves the last one.
+  /// - Parameter note: what else to show, such as "loss 2.31"; nil keeps the last note.
   public func advance(by units: Int = 1, note: String? = nil) {
     state.withLock { state in
       state.done += units
       if let note { state.note = note }
       let time = now()
       if let last = state.lastShown, time - last < interval { return }
-      // On a terminal the first sign comes at once; elsewhere short work stays silent until it
-      // ends.
+      // A terminal shows progress at once; elsewhere short work stays silent until it ends.
       if !console.isTerminal, state.lastShown == nil, time - start < interval { return }
       state.lastShown = time
       show(state, at: time)
@@ -69,10 +68,9 @@ public final class ProgressReporter: Sendable {
     }
   }
 
-  /// Shows how far `work` is, which tells by calling what it is given with the number of units
-  /// done.
+  /// Shows the progress of `work`, which calls its argument with the number of units done.
   ///
-  /// Where a signal came, that call throws ``Interruption``.
+  /// That call throws ``Interruption`` if a signal was received.
   public static func follow<Result>(
     _ label: String, total: Int?, unit: String, console: Console = .standardError,
     _ work: (_ progress: (Int) throws -> Void) throws -> Result
@@ -93,7 +91,7 @@ public final class ProgressReporter: Sendable {
 
   private var interval: Double { console.isTerminal ? 0.1 : Self.lineInterval }
 
-  /// Seconds between lines where there is no terminal.
+  /// The seconds between lines without a terminal.
   private static let lineInterval: Double = {
     let usual = 10.0
     guard let wish = ProcessInfo.processInfo.environment["HERO_PROGRESS_INTERVAL"] else { return usual }
@@ -137,7 +135,7 @@ public final class ProgressReporter: Sendable {
     return String(format: rate < 10 ? "%.1f %@/s" : "%.0f %@/s", rate, unit)
   }
 
-  /// Seconds as people say them: `42 s`, `3:07`, `1:02:03`.
+  /// Formats seconds for people: `42 s`, `3:07`, `1:02:03`.
   static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e7 else { return "long" }
     let whole = Int(max(seconds, 0).rounded())

@@ -2,11 +2,11 @@ import Foundation
 import Formats
 import Synchronization
 
-/// What a run has to say: on standard error, and with full time stamps in its `log/log.txt`.
+/// The log of a run, on standard error and with full time stamps in its `log/log.txt`.
 ///
-/// Lines from before the run has a folder wait for the file. Any thread may write.
+/// Lines logged before the run has a folder wait for the file. Any thread may write.
 public final class RunLog: Sendable {
-  /// The raw value stands in the log file, as in Python's `logging`.
+  /// The level of a line; the raw value stands in the log file, as in Python's `logging`.
   public enum Level: String, Sendable {
     case info = "INFO"
     case warning = "WARNING"
@@ -20,12 +20,13 @@ public final class RunLog: Sendable {
   }
 
   private let console: Console
-  /// Of several processes, which this is.
+  /// The number of this process among those that work together.
   private let rank: Int
   private let now: @Sendable () -> Date
   private let state = Mutex(State())
 
-  /// - Parameter rank: of several processes that work together, which this is; the first speaks.
+  /// - Parameter rank: the number of this process among those that work together; the first one
+  ///   speaks.
   public init(
     console: Console = .standardError, rank: Int = 0, now: @escaping @Sendable () -> Date = { Date() }
   ) {
@@ -34,9 +35,9 @@ public final class RunLog: Sendable {
     self.now = now
   }
 
-  /// Writes to a file from here on, after what it holds, beginning with the lines so far.
+  /// Opens a file and appends the lines so far, then every further line.
   ///
-  /// - Throws: `DataError` where the file cannot be written.
+  /// - Throws: `DataError` if the file cannot be written.
   public func attach(path: String) throws {
     try state.withLock { state in
       let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
@@ -54,8 +55,7 @@ public final class RunLog: Sendable {
   /// Writes a line of level ``Level/warning``, which begins with "warning:" on the console.
   public func warning(_ message: String) { write(message, .warning) }
 
-  /// A warning about this process's own part of the work, which a process that is not the first
-  /// gives too.
+  /// Warns about this process's own part of the work, on every rank and not only on the first.
   public func warningOfOwn(_ message: String) {
     guard rank > 0 else { return warning(message) }
     try? FileHandle.standardError.write(
@@ -65,7 +65,7 @@ public final class RunLog: Sendable {
   /// Writes a line of level ``Level/error``, which begins with "error:" on the console.
   public func error(_ message: String) { write(message, .error) }
 
-  /// Writes one line. Ranks other than the first show it and write no file.
+  /// Writes one line; ranks other than the first show it and write no file.
   ///
   /// - Parameter message: control characters are escaped.
   public func write(_ message: String, _ level: Level) {
@@ -73,7 +73,7 @@ public final class RunLog: Sendable {
     let date = now()
     let prefix = level == .info ? "" : "\(level.rawValue.lowercased()): "
     console.print("\(Self.stamp(date, "HH:mm:ss")) \(prefix)\(message)")
-    // The reference's layout, which people's scripts read.
+    // This is the reference's layout, which users' scripts read.
     let line = "\(Self.stamp(date, "MM/dd/yyyy HH:mm:ss")) - \(level.rawValue) - hero -   \(message)\n"
     guard rank == 0 else { return }
     state.withLock { state in
@@ -81,7 +81,7 @@ public final class RunLog: Sendable {
     }
   }
 
-  /// A log that cannot be written must not end the run, nor fail silently: it is said once.
+  /// Appends a line to the file; if that fails, the log ends with one warning and the run goes on.
   private func append(_ line: String, _ state: inout State) {
     guard let file = state.file else { return }
     do {

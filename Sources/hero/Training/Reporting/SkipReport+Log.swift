@@ -1,10 +1,10 @@
 import Tasks
 
 extension SkipReport {
-  /// Items named before the others are only counted, so that they do not flood the log.
+  /// The number of items that are named; the others are only counted, so as not to flood the log.
   private static let named = 5
 
-  /// Says in the log which items are left out: the first by name, the others by their number.
+  /// Logs which items are skipped: the first ones by name, the others by their number.
   public convenience init(log: RunLog) {
     self.init { error, count in
       if count <= Self.named { log.warningOfOwn("left out: \(error)") }

@@ -1,11 +1,11 @@
 import Foundation
 
-/// What training drew from each source: examples, examples a second, mean loss.
+/// What training draws from each source: examples, examples per second, mean loss.
 struct TrainingRates {
   private struct Source {
     let name: String
     var examples = 0
-    /// Of the updates since the last table.
+    /// The losses of the updates since the last table.
     var losses: (sum: Double, count: Int) = (0, 0)
   }
 
@@ -18,7 +18,7 @@ struct TrainingRates {
     start = now()
   }
 
-  /// Whether there is more than one source to tell apart.
+  /// Whether there is more than one source.
   var isMixed: Bool { sources.count > 1 }
 
   /// Counts an update of one source.
@@ -34,12 +34,14 @@ struct TrainingRates {
     Double(source.examples) / max(1e-9, now().timeIntervalSince(start))
   }
 
-  /// Examples a second since the beginning, by the reference's names: `perf/mlm_tv_all_ex_per_s`.
+  /// The examples per second since the beginning, by the reference's names:
+  /// `perf/mlm_tv_all_ex_per_s`.
   var scalars: [(name: String, value: Double)] {
     sources.map { ("perf/\($0.name)_ex_per_s", rate($0)) }
   }
 
-  /// The sources' mean losses since the last table, their examples and rates since the beginning.
+  /// Makes a table of the sources: mean losses since the last table, examples and rates since the
+  /// beginning.
   mutating func table(title: String) -> MetricsTable {
     var table = MetricsTable(title: title, headings: ["", "mean loss", "examples", "a second"])
     for place in sources.indices.sorted(by: { sources[$0].name < sources[$1].name }) {

@@ -1,10 +1,12 @@
 import Formats
 import Foundation
 
-/// What stands beside the weights of a run for those who meet them elsewhere, in the layout of
-/// Hugging Face's Hub: `README.md`, the model card, and `config.json`, the model's shape.
+/// The description of a run for those who find its weights elsewhere, in the Hugging Face Hub's
+/// layout.
+///
+/// It consists of `README.md`, the model card, and `config.json`, the model's shape.
 struct ModelCard {
-  /// What a card that this program wrote says of itself; another one is a person's.
+  /// The mark of a card that this program wrote; a card without it is a person's.
   private static let mark = "<!-- written by hero -->"
   private static let modelType = JSON.string("hero")
   private let configuration: RunConfiguration
@@ -16,16 +18,16 @@ struct ModelCard {
     (self.configuration, self.model, self.best) = (configuration, model, best)
   }
 
-  /// `config.json` of a folder in the Hub's layout that this program can read; nil where there is
-  /// none.
+  /// Returns `config.json` of a folder in the Hub's layout that this program can read; nil if there
+  /// is none.
   static func configuration(in folder: String) -> String? {
     let file = "\(folder)/config.json"
     return FileManager.default.isFolder(folder) && (try? JSON.read(path: file))?["model_type"] == modelType
       ? file : nil
   }
 
-  /// Writes both into a folder. A person's own files of these names stay.
-  /// - Returns: the files that stay as they are, for they are none of this program's.
+  /// Writes both files into a folder, but keeps a person's own files of these names.
+  /// - Returns: the files that were kept.
   func write(to folder: String) throws -> [String] {
     let (card, shape) = ("\(folder)/README.md", "\(folder)/config.json")
     var kept: [String] = []
@@ -86,13 +88,13 @@ struct ModelCard {
       """
   }
 
-  /// A string as JSON, and so YAML, has it.
+  /// Returns a string in the quotes of JSON, which YAML also reads.
   private static func quoted(_ text: String) -> String { JSON.string(text).encoded() }
 }
 
 extension RunFolder {
-  /// Describes the run in its folder, for those who get it from elsewhere.
-  /// - Returns: files of a person's that stay in the place of the descriptions.
+  /// Describes the run in its folder or in another one, for those who get it from elsewhere.
+  /// - Returns: a person's files that were kept in place of the descriptions.
   @discardableResult
   func describe(into folder: String? = nil, task: RunTask? = nil) throws -> [String] {
     try ModelCard(

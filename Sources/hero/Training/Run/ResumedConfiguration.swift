@@ -2,15 +2,16 @@ import Engine
 import Formats
 
 extension RunConfiguration {
-  /// Options that may change when a run resumes: they say what is measured, shown and kept, not
-  /// what is learnt.
+  /// The options that may change when a run resumes.
+  ///
+  /// They affect what is measured, shown and kept, not what is learnt.
   private static let free: Set<String> = [
     "output_dir", "checkpoint", "valid_steps", "save_steps", "keep", "val_batch_size", "val_query_txt_db",
     "test_query_txt_db", "val_split", "test_split", "val_db", "test_db", "val_ref", "tokenizer",
     "val_datasets",
   ]
 
-  /// The options that change what is learnt, with what they were in another configuration of the
+  /// Returns the options that affect what is learnt and differ from another configuration of the
   /// run.
   func changes(since other: RunConfiguration) -> [(name: String, before: JSON, now: JSON)] {
     let precisions = [other, self].map { ($0.recordedPrecision ?? .fp32).rawValue }
@@ -27,7 +28,7 @@ extension RunConfiguration {
       }
   }
 
-  /// The first place within two values where they differ: `train_datasets[0].ratio`.
+  /// Returns the first place at which two values differ, such as `train_datasets[0].ratio`.
   private static func difference(
     _ before: JSON?, _ now: JSON?, _ name: String
   ) -> (name: String, before: JSON?, now: JSON?) {
@@ -45,7 +46,7 @@ extension RunConfiguration {
   }
 
   /// Refuses to resume a run with options that change what is learnt.
-  /// - Throws: `DataError` naming them.
+  /// - Throws: `DataError` that names the options.
   func requireUnchanged(since other: RunConfiguration, folder: RunFolder) throws {
     let changed = changes(since: other)
     guard !changed.isEmpty else { return }

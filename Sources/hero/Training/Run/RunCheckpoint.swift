@@ -1,24 +1,24 @@
 /// One file of weights in a run's `ckpt` folder.
 public struct RunCheckpoint: Equatable, Sendable {
-  /// The raw value is the file's extension.
+  /// The format of the file; the raw value is the file's extension.
   public enum Format: String, CaseIterable, Sendable {
-    /// PyTorch's, as the reference saves and its evaluation reads.
+    /// PyTorch's format, which the reference saves and its evaluation reads.
     case pt
     case safetensors
   }
 
-  /// Updates done when it was saved.
+  /// The number of updates done when the file was saved.
   public let step: Int
-  /// What its name says after `model_step_`: the step, and `_final` after the reference's last
-  /// update.
+  /// The part of the file's name after `model_step_`: the step, and `_final` after the reference's
+  /// last update.
   public let name: String
-  /// With the run's folder in front.
+  /// The path, which begins with the run's folder.
   public let path: String
-  /// By the file's extension.
+  /// The format, by the file's extension.
   public let format: Format
 
-  /// From a file's name, `model_step_200.safetensors`, `model_step_5000_final.pt`; nil for other
-  /// files.
+  /// Parses a file name such as `model_step_200.safetensors` or `model_step_5000_final.pt`; nil for
+  /// other files.
   init?(fileName: String, folder: String) {
     guard
       let match = fileName.wholeMatch(of: /model_step_(([0-9]+)(_final)?)\.(safetensors|pt)/),

@@ -2,17 +2,17 @@ import Formats
 import Foundation
 import Model
 
-/// `hero export`: a checkpoint of a run as another program takes it.
+/// `hero export`: a checkpoint of a run in a format for another program.
 public struct RunExport {
   private let folder: RunFolder
 
-  /// What a run is written as.
+  /// The formats of an export.
   public enum Format: String, CaseIterable, Sendable {
     case pt, safetensors
-    /// A folder as Hugging Face's Hub has them: weights, `config.json` and a model card.
+    /// A folder in the Hugging Face Hub's layout: weights, `config.json` and a model card.
     case hub
 
-    /// What the names of its files end in; those of a folder in nothing of the kind.
+    /// The extensions of the format's files; none for a folder.
     private var endings: [String] {
       switch self {
       case .pt: ["pt", "pth", "bin", "ckpt"]
@@ -21,7 +21,7 @@ public struct RunExport {
       }
     }
 
-    /// The format that a file's name says; nil where it says none that is written.
+    /// Finds the format by a file name's extension; nil if no format has it.
     fileprivate init?(named path: String) {
       guard let format = Self.allCases.first(where: { $0.endings.contains(Self.ending(of: path)) }) else {
         return nil
@@ -29,7 +29,7 @@ public struct RunExport {
       self = format
     }
 
-    /// Refuses a name that says another format.
+    /// Refuses a file name with the extension of another format.
     fileprivate func require(_ path: String) throws {
       let ending = Self.ending(of: path)
       let others = Self.allCases.filter { $0 != self }.flatMap(\.endings) + ["npz", "onnx", "h5", "gguf"]
@@ -45,17 +45,17 @@ public struct RunExport {
   /// - Parameter path: the folder of a run of this program or of the reference.
   public init(path: String) { folder = RunFolder(path: path) }
 
-  /// Writes the weights by the reference's names.
+  /// Writes the weights under the reference's names.
   ///
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - format: nil for the one that the name of `output` says, else PyTorch's.
-  ///   - output: the file, or of `hub` the folder; nil for `ckpt/model_step_N` in the run's folder,
-  ///     where the reference looks for it.
-  ///   - overwrites: whether a file of that name may be replaced.
-  /// - Returns: the file.
-  /// - Throws: `UsageError` for a name of another format, `DataError` where the weights cannot be
-  ///   read, or the file is there.
+  ///   - format: nil for the format of the extension of `output`, else PyTorch's.
+  ///   - output: the file, or the folder for `hub`; nil for `ckpt/model_step_N` in the run's
+  ///     folder, where the reference looks for it.
+  ///   - overwrites: whether an existing file may be replaced.
+  /// - Returns: the path of the file or folder.
+  /// - Throws: `UsageError` for the extension of another format, `DataError` if the weights cannot
+  ///   be read or the file exists.
   public func run(
     checkpoint: String, format: Format? = nil, output: String? = nil, overwrites: Bool = false
   ) throws -> String {
@@ -73,7 +73,7 @@ public struct RunExport {
     return output
   }
 
-  /// A folder that stands for the run by itself.
+  /// Writes a folder that contains all that describes the run, and returns its path.
   private func writeFolder(_ checkpoint: String, _ output: String?) throws -> String {
     guard let output else { throw UsageError("--format hub writes a folder; give --output") }
     let (path, _) = try folder.checkpoint(named: checkpoint)
@@ -101,7 +101,7 @@ public struct RunExport {
     }
     switch kind {
     case .pt:
-      // The reference notes that its table of words is padded to a multiple of 8.
+      // The reference records whether its table of words is padded to a multiple of 8.
       let words = list.filter { $0.name.hasSuffix("word_embeddings.weight") }
       let isPadded = !words.isEmpty && words.allSatisfy { ($0.shape.first ?? 1) % 8 == 0 }
       try TorchWriter.write(path: output, list: list, flags: [("vocab_padded", isPadded)], bytes: bytes)

@@ -1,19 +1,21 @@
 import Formats
 import Foundation
 
-/// A training state on the disk, `ckpt/state_step_N.safetensors`: tensors, and the rest as JSON in
-/// the file's metadata. One rename makes the whole of it valid, or leaves the one before.
+/// A training state on the disk, `ckpt/state_step_N.safetensors`.
+///
+/// The file holds the tensors, and the rest as JSON in its metadata. One rename makes all of it
+/// valid, or leaves the earlier state.
 public struct SavedTrainingState: Sendable {
-  /// Everything of the state that is no tensor.
+  /// The part of the state that is not tensors.
   public let state: TrainingState
-  /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read on request.
+  /// The tensors, read on request, such as `model.…`, `exp_avg.…` and `exp_avg_sq.…`.
   public let tensors: SafetensorsFile
 
   static let metadataKey = "hero_state"
 
-  /// The parameters that no gradient has moved: what Adam keeps of their squares is zero.
-  /// - Returns: their names, and how many arrays there are in all.
-  /// - Throws: `DataError` where the file cannot be read.
+  /// Finds the parameters that no gradient has moved: Adam's second moments of them are zero.
+  /// - Returns: their names, and the number of all parameters.
+  /// - Throws: `DataError` if the file cannot be read.
   public func parametersWithoutGradient() throws -> (names: [String], of: Int) {
     let start = "exp_avg_sq."
     let squares = tensors.entries.filter { $0.name.hasPrefix(start) }
@@ -21,8 +23,8 @@ public struct SavedTrainingState: Sendable {
     return (still.map { String($0.name.dropFirst(start.count)) }, squares.count)
   }
 
-  /// - Parameter step: the update that the file's name says.
-  /// - Throws: `DataError` where the file is damaged or is no such state.
+  /// - Parameter step: the update in the file's name.
+  /// - Throws: `DataError` if the file is damaged or is no such state.
   init(path: String, step: Int) throws {
     tensors = try SafetensorsFile(path: path)
     try tensors.verify()
@@ -38,10 +40,10 @@ public struct SavedTrainingState: Sendable {
 }
 
 extension RunFolder {
-  /// How many states are kept: one more than needed, in case the last is damaged.
+  /// The number of states to keep: one more than needed, in case the last is damaged.
   private static let statesKept = 2
 
-  /// The states of the run, oldest first.
+  /// Returns the states of the run, oldest first.
   func savedStates() -> [(step: Int, path: String)] {
     entries(checkpoints).compactMap { name in
       guard let match = name.wholeMatch(of: /state_step_([0-9]+)\.safetensors/), let step = Int(match.1)
@@ -52,13 +54,13 @@ extension RunFolder {
     }.sorted { $0.step < $1.step }
   }
 
-  /// Saves the state of an update, then drops all but the last two.
+  /// Saves the state of an update, then deletes all but the last two.
   ///
   /// - Parameters:
-  ///   - tensors: names and shapes.
-  ///   - bytes: the little-endian elements of tensor number `index`, asked for once each, so that
-  ///     the state need not be in memory twice.
-  /// - Throws: `DataError`; the earlier states still stand then.
+  ///   - tensors: the names, types and shapes of the tensors.
+  ///   - bytes: returns the little-endian elements of tensor number `index`; called once for each,
+  ///     so that memory need not hold the state twice.
+  /// - Throws: `DataError`; the earlier states then remain.
   public func save(
     _ state: TrainingState, tensors: [(name: String, type: ScalarType, shape: [Int])],
     bytes: (_ index: Int) throws -> [UInt8]
@@ -66,7 +68,7 @@ extension RunFolder {
     try Safetensors.write(
       path: "\(checkpoints)/state_step_\(state.step).safetensors", list: tensors,
       metadata: [SavedTrainingState.metadataKey: state.json.encoded(style: .compact)], bytes: bytes)
-    // States past this one belong to a run that was resumed from before them.
+    // Later states are left over from before the run resumed from an earlier state.
     let others = savedStates().filter { $0.step != state.step }
     let kept = others.map(\.step).filter { $0 < state.step }.suffix(Self.statesKept - 1)
     for other in others where !kept.contains(other.step) {
@@ -74,10 +76,10 @@ extension RunFolder {
     }
   }
 
-  /// The newest state that can be read, or nil where the run has saved none.
+  /// Returns the newest state that can be read; nil if the run has saved none.
   ///
-  /// - Parameter warn: takes what is wrong with newer ones.
-  /// - Throws: `DataError` where there are states and none can be read.
+  /// - Parameter warn: called with what is wrong with newer states.
+  /// - Throws: `DataError` if there are states and none can be read.
   public func latestState(warn: (String) -> Void) throws -> SavedTrainingState? {
     var failure: (any Error)?
     for (step, path) in savedStates().reversed() {

@@ -1,7 +1,7 @@
 import Formats
 import Foundation
 
-/// The output folder of a run, laid out as the reference lays it out.
+/// The output folder of a run, in the reference's layout.
 ///
 ///     log/hps.json  log/model_config.json  log/log.txt  log/events.out.tfevents.…
 ///     ckpt/model_step_N.safetensors        weights, at every validation
@@ -9,31 +9,31 @@ import Foundation
 ///     results/                             predictions of validations
 ///     README.md  config.json               what the run is, once it is done (`ModelCard`)
 ///
-/// Folders that the reference made are read too: their checkpoints are `ckpt/model_step_N.pt`.
+/// Folders of the reference can be read too: their checkpoints are `ckpt/model_step_N.pt`.
 public struct RunFolder: Equatable, Sendable {
-  /// Without a slash at its end.
+  /// The path, without a trailing slash.
   public let path: String
 
-  /// Touches no file. The folder need not exist.
+  /// Makes the value without touching a file; the folder need not exist.
   public init(path: String) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 
-  /// Holds what describes the run: options, model configuration, log, TensorBoard events.
+  /// The folder of the options, the model configuration, the log and the TensorBoard events.
   public var logs: String { "\(path)/log" }
-  /// The run's options, with the reference's keys.
+  /// The file of the run's options, with the reference's keys.
   public var hyperparameters: String { "\(path)/log/hps.json" }
-  /// The shape of the model, as the reference's `model_config`.
+  /// The file of the model's shape, like the reference's `model_config`.
   public var modelConfiguration: String { "\(path)/log/model_config.json" }
-  /// The log in the layout of Python's `logging`.
+  /// The log file, in the layout of Python's `logging`.
   public var logFile: String { "\(path)/log/log.txt" }
-  /// Holds weights and training states.
+  /// The folder of weights and training states.
   public var checkpoints: String { "\(path)/ckpt" }
-  /// Holds the predictions of every validation.
+  /// The folder of the predictions of every validation.
   public var results: String { "\(path)/results" }
   private var bestRecord: String { "\(path)/log/best.json" }
 
-  /// The folder that `hero eval` writes to for a split.
+  /// Returns the folder that `hero eval` writes to for a split.
   func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
 
   /// Checks whether results of a split can be written, before any work is done.
@@ -46,22 +46,22 @@ public struct RunFolder: Equatable, Sendable {
     guard access(exists ? results : path, W_OK) == 0 else { throw DataError.system("write", file: results) }
   }
 
-  /// Makes a folder of the run, if it is not there.
+  /// Makes a folder of the run if it does not exist.
   func make(_ folder: String) throws {
     try DataError.locating(cure: "Check --output-dir and its permissions") { try OutputFolder.make(folder) }
   }
 
-  /// Where the weights after an update are saved.
+  /// Returns the path of the weights after an update.
   public func checkpointPath(step: Int) -> String { "\(checkpoints)/model_step_\(step).safetensors" }
 
   // MARK: Beginning
 
-  /// Makes the folder itself, if it is not there.
+  /// Makes the run's folder itself if it does not exist.
   func create(_ folders: inout MadeFolders) throws {
     try DataError.locating(cure: "Check --output-dir and its permissions") { try folders.make(path) }
   }
 
-  /// Checks whether a run can write what it leaves, before any work is done.
+  /// Checks whether a run can write its files, before any work is done.
   func requireWritable() throws {
     for folder in [path, logs, checkpoints, results] where FileManager.default.fileExists(atPath: folder) {
       guard FileManager.default.isFolder(folder) else {
@@ -73,7 +73,7 @@ public struct RunFolder: Equatable, Sendable {
     }
   }
 
-  /// Whether some run has written here.
+  /// Whether a run has written here.
   public var holdsRun: Bool {
     FileManager.default.fileExists(atPath: hyperparameters) || !entries(checkpoints).isEmpty
   }
@@ -97,12 +97,12 @@ public struct RunFolder: Equatable, Sendable {
     }
   }
 
-  /// Makes the folders and writes down what the run is made of.
+  /// Makes the folders, and writes the run's options and model configuration.
   ///
   /// - Parameters:
-  ///   - modelConfiguration: the content of `model_config`, kept as it is.
+  ///   - modelConfiguration: the content of `model_config`, written unchanged.
   ///   - resuming: whether the folder may hold this run already.
-  /// - Throws: `DataError` where the folder holds a run and `resuming` is false, or cannot be
+  /// - Throws: `DataError` if the folder holds a run and `resuming` is false, or if it cannot be
   ///   written.
   public func create(configuration: RunConfiguration, modelConfiguration model: JSON, resuming: Bool) throws {
     if !resuming { try requireUnused() }
@@ -111,10 +111,11 @@ public struct RunFolder: Equatable, Sendable {
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }
 
-  /// Refuses to resume a run without a state: the reference's, whose optimizer's state is not read,
-  /// or one whose states were removed.
+  /// Refuses to resume a run that has weights but no state.
   ///
-  /// - Throws: `DataError` with the way out.
+  /// Such a run is the reference's, whose optimizer state is not read, or its states were removed.
+  ///
+  /// - Throws: `DataError` with the cure.
   func requireOwnStates() throws {
     guard savedStates().isEmpty else { return }
     let states = ["restore.pt", "restore_backup.pt"].map { "\(path)/\($0)" }
@@ -128,7 +129,7 @@ public struct RunFolder: Equatable, Sendable {
       cure: "Begin another from its weights: --checkpoint \(file) --output-dir ANOTHER, without --resume")
   }
 
-  /// Refuses to begin anew where checkpoints of updates are, which would be written over.
+  /// Refuses to begin anew where that would overwrite checkpoints of updates.
   private func requireNoWeights() throws {
     guard let weights = savedCheckpoints().last(where: { $0.step > 0 })?.path else { return }
     throw DataError(
@@ -139,12 +140,12 @@ public struct RunFolder: Equatable, Sendable {
 
   // MARK: Reading a run
 
-  /// The options that the run was trained with.
+  /// Returns the options that the run was trained with.
   ///
   /// - Parameters:
-  ///   - task: the task, where the caller knows it.
-  ///   - usual: what counts as the task where the run names none.
-  /// - Throws: `DataError` where the folder holds no run.
+  ///   - task: the task, if the caller knows it.
+  ///   - usual: the task if the run names none.
+  /// - Throws: `DataError` if the folder holds no run.
   public func configuration(task: RunTask? = nil, usual: RunTask? = nil) throws -> RunConfiguration {
     guard FileManager.default.fileExists(atPath: hyperparameters) else {
       throw DataError(
@@ -154,7 +155,7 @@ public struct RunFolder: Equatable, Sendable {
     return try RunConfiguration.read(hyperparameters: hyperparameters, task: task, usual: usual)
   }
 
-  /// All checkpoints, oldest first; of two with one step, the one this program wrote comes last.
+  /// Returns all checkpoints, oldest first; of two with the same step, this program's comes last.
   public func savedCheckpoints() -> [RunCheckpoint] {
     entries(checkpoints).compactMap { RunCheckpoint(fileName: $0, folder: checkpoints) }.sorted {
       ($0.step, $0.format == .safetensors ? 1 : 0, $0.name) < (
@@ -163,12 +164,12 @@ public struct RunFolder: Equatable, Sendable {
     }
   }
 
-  /// The checkpoint that a user means.
+  /// Returns the checkpoint that a user names.
   ///
   /// - Parameter name: a file or folder of weights, a step (`5000`, `5000_final`), `latest` or
   ///   `best`.
-  /// - Returns: the file's path, and what to call it in the names of results.
-  /// - Throws: `DataError` listing what there is.
+  /// - Returns: the file's path, and its label in the names of results.
+  /// - Throws: `DataError` that lists the checkpoints.
   public func checkpoint(named name: String) throws -> (path: String, label: String) {
     let isFolder = FileManager.default.isFolder(name)
     if FileManager.default.fileExists(atPath: name), !isFolder {
@@ -188,7 +189,7 @@ public struct RunFolder: Equatable, Sendable {
       guard FileManager.default.isFolder(path) else {
         throw DataError("there is no such run's folder", file: path, cure: DataError.missingCure(path))
       }
-      // A step may be there in two formats.
+      // A step may have files in two formats.
       let names = saved.map(\.name)
       let there = names.indices.filter { $0 == 0 || names[$0 - 1] != names[$0] }.map { names[$0] }
         .joined(separator: ", ")
@@ -200,15 +201,17 @@ public struct RunFolder: Equatable, Sendable {
     return (found.path, found.name)
   }
 
-  /// The weights that a path means: of a run's folder its best, or its last without a record of the
-  /// best; else the path, which is a file or the folder of a model.
+  /// Returns the weights that a path means.
+  ///
+  /// For a run's folder they are its best, or its last if no best is recorded. Any other path is a
+  /// file or the folder of a model, and is returned unchanged.
   static func weights(_ path: String) throws -> String {
     let folder = RunFolder(path: path)
     guard FileManager.default.isFolder(path), folder.holdsRun else { return path }
     return try folder.checkpoint(named: "best").path
   }
 
-  /// Deletes the checkpoints that this program wrote but for the newest `count` and the best.
+  /// Deletes the checkpoints of this program except the newest `count` and the best.
   func prune(keeping count: Int) {
     let own = savedCheckpoints().filter { $0.format == .safetensors }
     let best = best()?.step
@@ -221,7 +224,7 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The best validation so far.
   public struct Best: Equatable, Sendable {
-    /// Updates done at that validation.
+    /// The number of updates done at that validation.
     public let step: Int
     /// The name of the headline figure.
     public let metric: String
@@ -229,7 +232,7 @@ public struct RunFolder: Equatable, Sendable {
     public let value: Double
   }
 
-  /// Reads `log/best.json`; nil where it is missing or damaged.
+  /// Reads `log/best.json`; nil if it is missing or damaged.
   public func best() -> Best? {
     guard let record = try? JSON.read(path: bestRecord), let step = record["step"]?.int,
       let metric = record["metric"]?.string, let value = record["value"]?.double
@@ -237,7 +240,7 @@ public struct RunFolder: Equatable, Sendable {
     return Best(step: step, metric: metric, value: value)
   }
 
-  /// The same where a damaged record must not be taken for none.
+  /// Reads `log/best.json`; nil if it is missing, an error if it is damaged.
   private func knownBest() throws -> Best? {
     if let best = best() { return best }
     guard FileManager.default.fileExists(atPath: bestRecord) else { return nil }
@@ -249,7 +252,7 @@ public struct RunFolder: Equatable, Sendable {
   /// Records a validation if it is the best so far.
   ///
   /// - Parameter higherIsBetter: false for losses.
-  /// - Returns: whether it is.
+  /// - Returns: whether it is the best.
   @discardableResult
   public func record(_ validation: Best, higherIsBetter: Bool = true) throws -> Bool {
     if let best = best(), best.metric == validation.metric {

@@ -1,19 +1,19 @@
 import Formats
 import Foundation
 
-/// Keeps a second process away from a run's folder while one works in it.
+/// A lock that keeps a second process out of a run's folder.
 ///
-/// The system's lock on `run.lock` ends with the process that has it, however that ends; what the
-/// file says tells people whose it is. A file that another machine left, where locks may not reach
-/// across, is believed.
+/// The system's lock on `run.lock` ends with its process, however the process ends. The text of the
+/// file tells people who owns the lock. If another machine left the file, its text alone counts,
+/// because locks may not reach across machines.
 final class RunLock {
   private let path: String
   private let descriptor: Int32
-  /// Whether the file was not there before.
+  /// Whether this process created the file.
   private let isNew: Bool
 
-  /// Takes the folder, which must exist.
-  /// - Throws: `DataError` naming the host and the process that has it.
+  /// Locks the folder, which must exist.
+  /// - Throws: `DataError` that names the host and the process of the owner.
   init(folder: RunFolder) throws {
     path = "\(folder.path)/run.lock"
     var (descriptor, isNew, isTaken): (Int32, Bool, Bool)
@@ -23,7 +23,7 @@ final class RunLock {
       if !isNew { descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
       guard descriptor >= 0 else { throw DataError.system("lock the folder", file: path) }
       isTaken = FileLock.take(descriptor) == .isTaken
-      // One that another run withdrew in between locks nothing.
+      // A file that another run has withdrawn in between locks nothing.
     } while Self.isWithdrawn(descriptor, path)
     let owner = Self.read(descriptor)
     let isForeign = owner.map { !$0.isEmpty && !$0.hasPrefix(Self.host + " ") } ?? false
@@ -36,7 +36,7 @@ final class RunLock {
           ? "Wait for it, choose another --output-dir, or delete \(path) if nothing runs there"
           : "Wait for it, or choose another --output-dir")
     }
-    // A file system without locks still has the file's words.
+    // On a file system without locks, the text of the file still works.
     (self.descriptor, self.isNew) = (descriptor, isNew)
     write("\(Self.host) process \(getpid())")
   }
@@ -47,12 +47,12 @@ final class RunLock {
     FileLock.close(descriptor)
   }
 
-  /// Takes the file away again, if it was not there before, for a run that does not begin.
+  /// Deletes the file if this process created it, for a run that does not begin.
   func withdraw() {
     if isNew { unlink(path) }
   }
 
-  /// Whether a file that was opened has its name no more; if so it is closed.
+  /// Returns whether an open file has lost its name, and closes it if so.
   private static func isWithdrawn(_ descriptor: Int32, _ path: String) -> Bool {
     var (own, named) = (stat(), stat())
     guard fstat(descriptor, &own) == 0 else { return false }

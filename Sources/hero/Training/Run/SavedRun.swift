@@ -6,13 +6,14 @@ import Metrics
 import Model
 import Text
 
-/// A run that was made before, by this program or by the reference, and is put to use: its options
-/// with those that override them, and one of its checkpoints.
+/// A run of this program or of the reference that is put to use.
+///
+/// It has the run's options with their overrides, and one of its checkpoints.
 public struct SavedRun {
   let folder: RunFolder
-  /// What its work is done by, and what its options come to.
+  /// The suite that does the run's work, with the options decoded.
   let suite: any TaskSuite
-  /// The file of the weights, and what to call it in the names of results.
+  /// The file of the weights, and its label in the names of results.
   let checkpoint: (path: String, label: String)
 
   var context: RunContext { suite.run }
@@ -26,15 +27,15 @@ public struct SavedRun {
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - task: the task, whatever the run says; its channels are the run's if its name has none.
-  ///   - usual: the task where the run does not say.
+  ///   - task: the task, whatever the run says; a name without channels takes those of the run.
+  ///   - usual: the task if the run names none.
   ///   - arguments: options that override the run's.
-  ///   - batchSize: items a pass, whichever options say that of the task.
-  ///   - work: what is done with it.
+  ///   - batchSize: the number of items in a pass, in place of the task's own options for it.
+  ///   - work: what is done with the run.
   ///   - communicator: the ranks that the work is divided among.
-  ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
+  ///   - meteor: the data that METEOR scores captions with; nil compares only words and stems.
   ///   - vid2durIdx: the file with the candidates of retrieval; nil for the subtitle store's.
-  ///   - stores: those that it shares with other runs.
+  ///   - stores: the open stores that the run shares with other runs.
   /// - Throws: `UsageError` for options that mean nothing to the work, `DataError` for files.
   public init(
     path: String, checkpoint name: String = "best", task: RunTask? = nil, usual: RunTask? = nil,
@@ -64,8 +65,8 @@ public struct SavedRun {
     checkpoint = try folder.checkpoint(named: name)
   }
 
-  /// Checks whether the stores that the run was trained on are where it says.
-  /// - Throws: `DataError` naming the flag that says where else.
+  /// Checks whether the run's stores exist at the paths that it recorded.
+  /// - Throws: `DataError` that names the flag for another path.
   private static func requireStores(
     _ configuration: RunConfiguration, given flags: RunArguments, for work: RunWork, file: String
   ) throws {
@@ -82,8 +83,8 @@ public struct SavedRun {
     }
   }
 
-  /// Checks whether the run reads what a stream is of.
-  /// - Throws: `DataError` naming what it reads.
+  /// Checks whether the run reads the channels of a stream.
+  /// - Throws: `DataError` that names what the run reads.
   public func require(_ channels: VideoChannels) throws {
     let own = configuration.videoChannels
     guard own != channels else { return }
@@ -92,8 +93,8 @@ public struct SavedRun {
       cure: "Give a run of \(channels.described), or average any runs of a task by --ensemble")
   }
 
-  /// What the run's options come to for a family.
-  /// - Parameter wanted: which run to give instead, as in "Give a run …".
+  /// Returns the run's suite as one of a family.
+  /// - Parameter cure: which run to give instead, as in "Give a run …".
   /// - Throws: `DataError` for a run of another family.
   func suite<Suite: TaskSuite>(as _: Suite.Type, cure: String) throws -> Suite {
     if let own = suite as? Suite { return own }
@@ -103,11 +104,11 @@ public struct SavedRun {
       place: "log/hps.json", cure: cure)
   }
 
-  /// The model with the checkpoint's weights, and the videos that it reads.
+  /// Opens the model with the checkpoint's weights, and the videos that it reads.
   /// - Parameters:
-  ///   - suite: the run's.
-  ///   - store: the text store of a split; empty where there is none.
-  /// - Throws: `DataError` where the model reads frames of another width than the store has.
+  ///   - suite: the run's suite.
+  ///   - store: the text store of a split; empty if there is none.
+  /// - Throws: `DataError` if the model reads frames of another width than the store's.
   func open<Suite: EvaluableSuite>(
     _ suite: Suite, store: String = "", backend: any Backend
   ) throws -> (model: Suite.Model, videos: VideoReader) {
@@ -115,8 +116,8 @@ public struct SavedRun {
     return (try model(of: suite, reading: videos.features, backend: backend), videos)
   }
 
-  /// The model with the checkpoint's weights.
-  /// - Parameter features: what it is to read; nil where that is not known yet.
+  /// Opens the model with the checkpoint's weights.
+  /// - Parameter features: the store that the model will read; nil if it is not known yet.
   func model<Suite: TaskSuite>(
     of suite: Suite, reading features: FeatureStore? = nil, backend: any Backend
   ) throws -> Suite.Model {
@@ -139,11 +140,11 @@ public struct SavedRun {
     return model
   }
 
-  /// The tokenizer of what a model of the run reads.
+  /// Opens the tokenizer of the texts that a model of the run reads.
   /// - Parameters:
-  ///   - option: its folder; nil for the one that made the subtitles' store.
-  ///   - meta: what the stores say that are read with it.
-  /// - Throws: `DataError` where tokenizer, stores and model are not of one vocabulary.
+  ///   - option: the tokenizer's folder; nil for the one that made the subtitle store.
+  ///   - meta: the `meta.json` of the stores that are read with it.
+  /// - Throws: `DataError` if tokenizer, stores and model do not share one vocabulary.
   public func tokenizer(_ option: String?, _ meta: [StoreMeta], _ model: ModelConfiguration) throws
     -> Tokenizer
   {

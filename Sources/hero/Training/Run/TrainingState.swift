@@ -1,18 +1,20 @@
 import Formats
 
-/// What a run needs, beside its tensors, to continue as if it had never stopped. Everything random
-/// is a function of these.
+/// What a run needs, beside its tensors, to continue exactly.
+///
+/// Everything random is a function of these values.
 public struct TrainingState: Equatable, Sendable {
-  /// Updates done.
+  /// The number of updates done.
   public var step: Int
   /// The seed of the run's random numbers.
   public var seed: Int
-  /// How far each counter has come, by name: `updates.NAME` of a parameter.
+  /// The value of each counter by name, such as `updates.NAME` for a parameter.
   public var counters: [String: Int] = [:]
 }
 
 extension TrainingState {
-  /// 1 and 2 are of the runs whose dropout drew other numbers: these would not go on as they began.
+  /// The version; states of versions 1 and 2 cannot continue, because their dropout drew other
+  /// numbers.
   private static let version = 3
 
   var json: JSON {
@@ -24,7 +26,7 @@ extension TrainingState {
     ]
   }
 
-  /// - Throws: `DataError` without a file's name where the JSON is no state.
+  /// - Throws: `DataError`, without a file name, if the JSON is not a state.
   init(json: JSON) throws {
     let version = json["version"]?.int
     guard version != 1, version != 2 else {

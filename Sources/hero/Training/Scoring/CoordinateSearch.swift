@@ -1,22 +1,22 @@
-/// Chooses one thing after another: of its values the one that measures best while the others stay
-/// as they are, until nothing changes.
+/// A coordinate search: it chooses the best value of one thing after another, until nothing
+/// changes.
 ///
-/// Of values that measure alike the one stays that is chosen, else the nearest to it is taken.
-/// Every change measures better, so the search ends.
+/// The other things keep their values meanwhile. Among equally good values the chosen one stays;
+/// otherwise the one nearest to it is taken. Every change improves the measure, so the search ends.
 struct CoordinateSearch {
-  /// How many values each thing may have.
+  /// The number of values of each thing.
   let counts: [Int]
 
   /// - Parameters:
-  ///   - start: the place of each thing's value among its values.
-  ///   - measure: how good a choice is, more being better; nil for one that is none.
-  /// - Returns: the places of the values that were chosen.
+  ///   - start: the index of each thing's value among its values.
+  ///   - measure: returns how good a choice is, higher being better; nil for an invalid choice.
+  /// - Returns: the indices of the chosen values.
   func best(
     from start: [Int], _ measure: (_ places: [Int]) throws -> Double?
   ) rethrows -> [Int] {
     var chosen = start
     var most = try measure(chosen) ?? -.infinity
-    // How many things in a row have kept their values.
+    // The number of things in a row that have kept their values.
     var kept = 0
     while kept < counts.count {
       for thing in counts.indices where kept < counts.count {

@@ -1,8 +1,9 @@
 import Formats
 import Metrics
 
-/// A file of predictions, recognized by its content: what `hero eval` and `hero caption` write,
-/// what the reference and VALUE write, and what moment_detr writes.
+/// A file of predictions, recognized by its content.
+///
+/// It comes from `hero eval`, `hero caption`, the reference, VALUE or moment_detr.
 enum PredictionFile {
   /// `{"video2idx": …, "VCMR": […]}`, with or without names and scores.
   case retrieval(JSON)

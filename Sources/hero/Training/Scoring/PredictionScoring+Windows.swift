@@ -2,7 +2,7 @@ import Corpus
 import Formats
 import Metrics
 
-/// Windows, as QVHighlights' form has them.
+/// Scoring of windows in QVHighlights' form.
 extension PredictionScoring {
   func windows(_ rows: [JSON], _ warn: (String) -> Void) throws -> Scores {
     try refuseMeteor()
@@ -14,7 +14,7 @@ extension PredictionScoring {
     var truths: [WindowTruth] = []
     var distinct = DistinctIDs()
     var known: [QueryID: (video: Name?, seconds: Double?)] = [:]
-    // The reader of such corpora tells the four of them apart.
+    // The reader of QVHighlights recognizes all four corpora of windows.
     let annotation = task?.annotation ?? .qvhighlights
     try annotation.forEachRow(of: references, split: split, onSkip: warn) { row in
       if let truth = try WindowTruth(json: .object(row)), distinct.isNew(truth.id) {
@@ -39,7 +39,7 @@ extension PredictionScoring {
     return (metrics.figures, MetricsTable(metrics, title: split))
   }
 
-  /// Says what of windows and their truth is of another video, or of none.
+  /// Warns of windows, truths and scores that do not fit their video.
   private func tellOdd(
     _ answers: [WindowPredictions], _ truths: [WindowTruth],
     _ known: [QueryID: (video: Name?, seconds: Double?)], _ warn: (String) -> Void

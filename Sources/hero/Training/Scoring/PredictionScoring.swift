@@ -4,20 +4,22 @@ import Foundation
 import Metrics
 import Tasks
 
-/// Scores a file of predictions against annotations, without a model and without stores: what
-/// `hero eval --predictions F --references F` runs.
+/// The scoring of a file of predictions against annotations, without a model and without stores.
+///
+/// `hero eval --predictions F --references F` runs it.
 public struct PredictionScoring {
   /// The path of a file of predictions in any form that this program or the reference writes.
   public var predictions: String
-  /// An annotation as its authors publish it, JSON lines, or a text store.
+  /// The path of an annotation as its authors publish it (JSON lines), or of a text store.
   public var references: String
-  /// What the annotation is of; nil where its first row tells.
+  /// The task of the annotation; nil if its first row tells.
   public var task: RunTask?
-  /// The part of the references and of `vid2durIdx`, and the name in the figures.
+  /// The split of the references and of `vid2durIdx`, and its name in the figures.
   public var split = "val"
-  /// JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.
+  /// The JSON file {split: {video: [seconds, number]}} for predictions that do not name their
+  /// videos.
   public var vid2durIdx: String?
-  /// The data of METEOR; nil leaves that figure out.
+  /// The data that METEOR scores captions with; nil compares only words and stems.
   public var meteor: MeteorResources?
 
   /// - Parameters:
@@ -28,11 +30,11 @@ public struct PredictionScoring {
     self.references = references
   }
 
-  /// Figures by their names, and a table for people.
+  /// The figures by name, and a table for people.
   public typealias Scores = (figures: [(name: String, value: Double)], table: MetricsTable)
 
   /// - Parameter log: reports unusable rows and queries without a prediction.
-  /// - Throws: `DataError` where a file cannot be read, or the two do not belong together.
+  /// - Throws: `DataError` if a file cannot be read, or the two do not belong together.
   public func run(log: RunLog) throws -> Scores {
     let file = try PredictionFile.read(path: predictions)
     try requireKind(of: file)
@@ -46,7 +48,7 @@ public struct PredictionScoring {
 
   /// Writes captions in the submission format.
   ///
-  /// - Throws: `UsageError` for predictions of another kind, which have it already.
+  /// - Throws: `UsageError` for other predictions, which already have that format.
   public func writeSubmission(to path: String) throws {
     guard case .captions = try PredictionFile.read(path: predictions) else {
       throw UsageError("--submission with --predictions is for captions")
@@ -54,7 +56,7 @@ public struct PredictionScoring {
     try CaptionRow.write(try CaptionRow.read(path: predictions), to: path)
   }
 
-  /// Refuses predictions that the task has not.
+  /// Refuses predictions of a kind that the task does not have.
   private func requireKind(of file: PredictionFile) throws {
     guard let task, case .answers = file, task.family != .questionAnswering, task.family != .inference else {
       return
@@ -203,10 +205,10 @@ public struct PredictionScoring {
       file: references, cure: "Give the annotation of the questions or statements, or check --predictions")
   }
 
-  /// No question has more answers.
+  /// The largest number of answers to a question.
   private static let mostAnswers = 100
 
-  /// Tells answers that are none of so many, and refuses those that are counted from 1.
+  /// Warns of answers outside `0..<count`, and refuses answers that count from 1.
   private func requirePlaces(_ places: [Int], of count: Int, _ file: String, _ warn: (String) -> Void) throws
   {
     let outside = places.filter { !(0..<count).contains($0) }
@@ -262,7 +264,7 @@ public struct PredictionScoring {
     )
   }
 
-  /// Rows of an annotation, or of a store of captions.
+  /// Reads the rows of an annotation, or of a caption store.
   private func captionReferences() throws -> [CaptionRow] {
     guard FileManager.default.fileExists(atPath: references + "/meta.json") else {
       return try CaptionRow.read(path: references)
@@ -276,16 +278,16 @@ public struct PredictionScoring {
 
   // MARK: References
 
-  /// What the references are an annotation of; nil where neither the task nor the first row tells.
+  /// Returns what the references annotate; nil if neither the task nor the first row tells.
   private func annotation() throws -> TextStoreTask? {
     try task.map(\.annotation) ?? TextStoreTask.looking(like: references)
   }
 
-  /// Rows of the annotation in the reference's form.
+  /// Reads the rows of the annotation in the reference's form.
   private func forEachReference(
     of annotation: TextStoreTask?, _ warn: (String) -> Void, _ body: (JSONObject) throws -> Void
   ) throws {
-    // Rows that tell nothing of their task read alike for every one.
+    // Rows that do not show their task read alike for every task.
     try (annotation ?? .tvr).forEachRow(of: references, split: split, onSkip: warn, body)
   }
 
@@ -295,7 +297,7 @@ public struct PredictionScoring {
 }
 
 extension MetricsTable {
-  /// What METEOR lacks without its data.
+  /// The message about METEOR without its data.
   public static let noMeteorData =
     "METEOR compares words and stems only; give --meteor-data for synonyms and paraphrases"
 }

@@ -7,7 +7,7 @@ import Model
 import Tasks
 import Text
 
-/// Describing clips and videos: TVC, YC2C, VATEX.
+/// The suite that describes clips and videos: TVC, YC2C, VATEX.
 struct CaptionSuite: EvaluableSuite {
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }
@@ -41,8 +41,10 @@ struct CaptionSuite: EvaluableSuite {
     return videos
   }
 
-  /// The id of `[CLS]`, which stands for the subtitles that frames alone do without. A file of
-  /// clips has none; a store to train on has, and a tokenizer where that is not there.
+  /// Returns the id of `[CLS]`, which stands for the subtitles if only frames are read.
+  ///
+  /// A store to measure on or to train on has the id; a file of clips has none. Without a store,
+  /// the tokenizer has it.
   private func cls(_ store: String) throws -> Int32 {
     let trained = configuration.trainCaptions.paths.first
     let folder = [store, trained].compactMap { $0 }.first { FileManager.default.isFolder($0) }
@@ -70,7 +72,7 @@ struct CaptionSuite: EvaluableSuite {
       smoothing: Float(configuration.labelSmoothing))
   }
 
-  /// - Throws: `DataError` for queries in place of clips: their moments have no captions.
+  /// - Throws: `DataError` for queries in place of clips, because their moments have no captions.
   private func opened(_ path: String) throws -> CaptionStore {
     let store = try run.stores.captions(path)
     guard !store.holdsQueries || configuration.task.annotation?.needsSubtitles != true else {
@@ -84,7 +86,7 @@ struct CaptionSuite: EvaluableSuite {
 
   // MARK: Validation
 
-  /// Captioned clips of a split, and what writes captions for them.
+  /// The captioned clips of a split, and the generator of captions for them.
   private struct Captioned {
     let split: String
     let references: [CaptionRow]
@@ -107,8 +109,8 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   /// - Parameters:
-  ///   - path: of a caption store, or of JSON lines with the clips and their captions.
-  ///   - references: in place of the store's own captions.
+  ///   - path: the path of a caption store, or of JSON lines with the clips and their captions.
+  ///   - references: captions in place of the store's own.
   private func captioned(
     _ members: [CaptionGenerator.Member], _ path: String, split: String,
     references: [CaptionRow]? = nil
@@ -125,12 +127,15 @@ struct CaptionSuite: EvaluableSuite {
       split: split, references: rows, generator: generator(members, tokenizer, DecodingOptions()))
   }
 
-  /// Seconds by which a clip may exceed its video's frames: durations are rounded, and features end
-  /// a frame early.
+  /// The seconds by which a clip may exceed its video's frames.
+  ///
+  /// Durations are rounded, and features end a frame early.
   private var looseSeconds: Double { 2 + 2 * configuration.frameInterval }
 
-  /// Tells of clips that are described in another way than clips are: as whole videos, for want of
-  /// times, and up to their video's end, as where times are in another unit than seconds.
+  /// Warns of clips whose captions are not of the clips themselves.
+  ///
+  /// Clips without times are described as whole videos. Clips that end after their video are
+  /// described up to its end; their times may be in another unit than seconds.
   func tellOddTimes(of clips: [CaptionRow], file: String, _ videos: VideoReader) {
     let whole = clips.filter { $0.times == nil }
     if configuration.task.annotation?.needsSubtitles == true, let first = whole.first {
@@ -156,8 +161,8 @@ struct CaptionSuite: EvaluableSuite {
     try run.stores.clips(path, skips: SkipReport(log: log))
   }
 
-  /// Tells where reference captions and a store are of other clips.
-  /// - Throws: `DataError` where they have no clip in common.
+  /// Warns if reference captions and a store are of different clips.
+  /// - Throws: `DataError` if they have no clip in common.
   private func requireSame(_ references: [CaptionRow], _ store: CaptionStore, split: String) throws {
     guard !store.holdsQueries else { return }
     let (listed, stored) = (
@@ -227,7 +232,7 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   /// - Parameters:
-  ///   - options: how captions are searched for; lengths and batches are the run's.
+  ///   - options: the options of the search for captions; lengths and batches are the run's.
   ///   - skips: reports what cannot be captioned; nil for the run's log.
   func generator(
     _ members: [CaptionGenerator.Member], _ tokenizer: Tokenizer, _ options: DecodingOptions,
@@ -251,8 +256,9 @@ struct CaptionSuite: EvaluableSuite {
 }
 
 extension RunTask {
-  /// YouCook2's scores of videos; nil for other tasks, and where names do not tell the videos,
-  /// which is reported.
+  /// Returns YouCook2's scores of videos; nil for other tasks.
+  ///
+  /// It is also nil, and the log says so, if the names do not tell the videos.
   func videoScores(
     _ rows: [CaptionRow], _ references: [CaptionRow], meteor: MeteorResources?, log: RunLog
   ) throws -> VideoCaptionScores? {
@@ -266,8 +272,8 @@ extension RunTask {
 }
 
 extension MetricsTable {
-  /// Caption scores for people.
-  /// - Parameter videos: those of whole videos, if there are any.
+  /// Makes a table of caption scores for people.
+  /// - Parameter videos: the scores of whole videos, if there are any.
   public init(_ scores: CaptionScorer, _ videos: VideoCaptionScores? = nil, title: String) {
     self.init(title: title, headings: ["", "%"])
     for (name, value) in scores.corpus + (videos?.figures ?? []) { add(name, [value]) }

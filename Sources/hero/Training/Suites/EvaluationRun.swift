@@ -2,13 +2,13 @@ import Engine
 import Formats
 import Metrics
 
-/// `hero eval`: checkpoints of one run or several against a split.
+/// `hero eval`: an evaluation of checkpoints, of one run or several, on a split.
 public struct EvaluationRun {
-  /// What an evaluation leaves.
+  /// The outcome of an evaluation.
   public struct Outcome {
-    /// The result file.
+    /// The path of the result file.
     public let path: String
-    /// What stands in it, measured.
+    /// The predictions in the result file, with their figures.
     public let report: SplitReport
 
     /// The figures and the file's path as one object.
@@ -19,25 +19,25 @@ public struct EvaluationRun {
     }
   }
 
-  /// The run, and those whose scores are averaged with its.
+  /// The run, and the runs whose scores are averaged with its scores.
   private let runs: [SavedRun]
   private var made: SavedRun { runs[0] }
   private var context: RunContext { made.context }
-  /// What distinguishes the results of several runs.
+  /// The suffix that distinguishes the results of several runs.
   private let joining: String
-  /// Begins the name of the folder of the results: the task's, of a run of several.
+  /// The prefix of the results' folder: the task's name, for a task of a run of several.
   private var part: String { made.configuration.isPart ? "\(task.rawValue)_" : "" }
 
-  /// What the run was trained for.
+  /// The task that the run was trained for.
   public var task: RunTask { made.configuration.task }
 
   /// - Parameters:
-  ///   - runs: one at least; the scores of several are averaged, and their results lie with the
-  ///     first.
-  ///   - name: what several are called together, such as `ensemble`: ends the name of the folder of
-  ///     the results.
+  ///   - runs: at least one. The scores of several are averaged, and the results go to the folder
+  ///     of the first.
+  ///   - name: the common name of several runs, such as `ensemble`, which ends the name of the
+  ///     results' folder.
   /// - Throws: `UsageError` for options that mean nothing to the run's task, `DataError` for runs
-  ///   that do not go together.
+  ///   that do not fit together.
   public init(_ runs: [SavedRun], named name: String? = nil) throws {
     self.runs = runs
     joining = name.map { "_" + $0 } ?? ""
@@ -50,7 +50,7 @@ public struct EvaluationRun {
     try requireOneKind()
   }
 
-  /// - Throws: `DataError` where the runs' scores are not of one kind.
+  /// - Throws: `DataError` if the runs' scores are not of one kind.
   private func requireOneKind() throws {
     let mine = made.configuration
     for other in runs.dropFirst() {
@@ -71,10 +71,10 @@ public struct EvaluationRun {
 
   /// - Parameters:
   ///   - store: the split's store of queries, questions, statements or captions.
-  ///   - submission: what is written beside the results, if anything is.
-  ///   - logits: a file for the scores that answers were chosen by, if one is wanted.
-  ///   - overwrites: whether files that are there may be replaced: those two, and results of an
-  ///     earlier evaluation, beside which others are written otherwise.
+  ///   - submission: what to write beside the results; nil for nothing.
+  ///   - logits: a file for the scores that answers are chosen by; nil for none.
+  ///   - overwrites: whether to replace existing files: those two, and the results of an earlier
+  ///     evaluation. Otherwise new results go to a file beside the earlier ones.
   public func run(
     split: String, store: String, submission: Submission? = nil, logits: String? = nil,
     overwrites: Bool = false, backend: any Backend
@@ -122,7 +122,7 @@ public struct EvaluationRun {
   }
 
   /// Writes the predictions into the run's folder.
-  /// - Returns: the file.
+  /// - Returns: the path of the file.
   private func write(_ report: SplitReport, split: String, overwrites: Bool) throws -> String {
     let results = made.folder.evaluationResults(split: part + split + joining)
     let path = "\(results)/results_\(made.checkpoint.label)_all.\(task.resultEnding)"

@@ -3,28 +3,28 @@ import Formats
 import Metrics
 import Tasks
 
-/// Queries to evaluate on, with the truth of their annotations. Opening the store reads both, so
-/// replacing it during a run changes nothing.
+/// Queries to evaluate on, with the truth of their annotations.
+///
+/// Opening the store reads both, so replacing it during a run changes nothing.
 struct KnownQueries: Sendable {
   let store: QueryStore
-  /// Of the queries whose truth is known, in the order of the annotations; of queries that search
-  /// many videos.
+  /// The known truths of queries that search many videos, in the order of the annotations.
   private(set) var truths: [RetrievalTruth] = []
-  /// The same of queries that search their own video.
+  /// The known truths of queries that search their own video.
   private(set) var windows: [WindowTruth] = []
-  /// What the annotation says of each query beside the truth.
+  /// What the annotation says about each query beside the truth.
   private(set) var facts: [QueryID: Facts] = [:]
-  /// Reports what of the split cannot be used: each once, however often it is evaluated.
+  /// The report of unusable items of the split: each once, however often the split is evaluated.
   let skips: SkipReport
 
-  /// A query's text, its video and how many seconds that has.
+  /// A query's text, its video and the video's duration in seconds.
   typealias Facts = (text: String?, video: String?, duration: Double?)
 
   /// - Parameters:
-  ///   - store: has its annotations beside it.
-  ///   - task: what the queries are asked for.
+  ///   - store: the queries, with their annotations beside them.
+  ///   - task: the task that the queries are asked for.
   ///   - skips: reports every annotation whose truth cannot be read; no figure counts its query.
-  /// - Throws: `DataError` where the store or its annotations cannot be read.
+  /// - Throws: `DataError` if the store or its annotations cannot be read.
   init(_ store: QueryStore, for task: RunTask, skips: SkipReport) throws {
     (self.store, self.skips) = (store, skips)
     try task.require(store.meta, path: store.path)
@@ -40,11 +40,12 @@ struct KnownQueries: Sendable {
     try checkAnnotation(unread: asked)
   }
 
-  /// Rows that are compared with the store, as a store and another one's annotations differ in all.
+  /// The number of rows to compare with the store; annotations of another store differ in all rows.
   private static let compared = 64
 
-  /// Refuses annotations of none of the store's queries, and tells what of the first queries they
-  /// contradict.
+  /// Refuses annotations with none of the store's queries.
+  ///
+  /// Warns of queries that they lack, and of the first queries that they contradict.
   private func checkAnnotation(unread: Set<QueryID>) throws {
     let all = store.ids.count
     guard unread.count < all || all == 0 else {
@@ -70,7 +71,7 @@ struct KnownQueries: Sendable {
     }
   }
 
-  /// Whether moments are the same, perhaps rounded.
+  /// Returns whether moments are equal, apart from rounding.
   private static func areAlike(_ a: [TimeSpan], _ b: [TimeSpan]) -> Bool {
     a.count == b.count
       && zip(a, b).allSatisfy { abs($0.start - $1.start) < 0.5 && abs($0.end - $1.end) < 0.5 }
@@ -80,10 +81,10 @@ struct KnownQueries: Sendable {
     spans.isEmpty ? "no moment" : spans.map { "\($0.start)-\($0.end) s" }.joined(separator: ", ")
   }
 
-  /// Of how many queries the truth is known.
+  /// The number of queries whose truth is known.
   var truthCount: Int { truths.count + windows.count }
 
-  /// The same where the truth of only some queries counts.
+  /// Returns a copy in which the truth of only some queries counts.
   func counting(_ counts: (_ id: QueryID, _ video: String?) -> Bool) -> KnownQueries {
     var copy = self
     copy.truths = truths.filter { counts($0.id, $0.video) }
@@ -91,7 +92,7 @@ struct KnownQueries: Sendable {
     return copy
   }
 
-  /// The same where the truth of some queries does not count.
+  /// Returns a copy in which the truth of some queries does not count.
   func without(_ ids: Set<QueryID>) -> KnownQueries { counting { id, _ in !ids.contains(id) } }
 
   private mutating func addMoment(_ row: JSON, _ asked: inout Set<QueryID>) throws {

@@ -5,20 +5,20 @@ import Metrics
 import Model
 import Tasks
 
-/// A trunk that several tasks share: each adds its heads (VALUE's `HeroForMultiTask`).
+/// A trunk that several tasks share; each adds its heads (VALUE's `HeroForMultiTask`).
 final class MultitaskModel: HeroModel {
   let trunk: ModelTrunk
-  /// As in VALUE, statements are judged by the head that scores answers.
+  /// True as in VALUE: the head that scores answers also judges statements.
   static var joinsAnswers: Bool { true }
 
   init(sharing trunk: ModelTrunk) { self.trunk = trunk }
 }
 
-/// Several tasks in one fine-tuning, as VALUE does: a mixture of their sources, drawn by ratio.
+/// The suite of several tasks in one fine-tuning, as in VALUE: their sources are drawn by ratio.
 struct MultitaskSuite: TaskSuite {
   typealias Model = MultitaskModel
 
-  /// One task, its stores opened.
+  /// One task with its stores opened.
   struct OpenedPart {
     let part: RunPart
     let featureWidth: Int
@@ -82,8 +82,9 @@ struct MultitaskSuite: TaskSuite {
     }
   }
 
-  /// Every task's figures under its name, and the mean of their averages, which tells the best
-  /// checkpoint.
+  /// Validates every task under its name, and adds the mean of their averages.
+  ///
+  /// The mean chooses the best checkpoint.
   private func validate(
     _ learned: [(part: RunPart, learning: Learning)], step: Int, results: String
   ) throws -> Validation {

@@ -4,18 +4,17 @@ import Formats
 import Model
 import Tasks
 
-/// The model of a run that answers questions with the stores that it reads, opened to be asked
-/// about videos.
+/// The model of a run that answers questions, opened with its stores to be asked about videos.
 public struct OpenedAnswering {
-  /// Where the videos come from.
+  /// The reader of the videos.
   public let videos: VideoReader
-  /// Answers of a question of the run's task; a typed question should not have more.
+  /// The number of answers to a question of the run's task; a typed question should not have more.
   public let answersPerQuestion: Int
   private let answerer: QuestionAnswerer
 
-  /// - Parameter tokenizer: its folder; nil for the one that the subtitles' store was made with.
-  /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
-  ///   not fit.
+  /// - Parameter tokenizer: the tokenizer's folder; nil for the one that made the subtitle store.
+  /// - Throws: `DataError` if the run's task, the width of the features or the tokenizer does not
+  ///   fit.
   public init(_ run: SavedRun, tokenizer: String?, backend: any Backend) throws {
     let cure = "Give a run that 'hero finetune' trained for tvqa or how2qa"
     let suite = try run.suite(as: QuestionSuite<QuestionModel>.self, cure: cure)

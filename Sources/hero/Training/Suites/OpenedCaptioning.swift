@@ -6,9 +6,9 @@ import Model
 import Tasks
 import Text
 
-/// The model of a captioning run with the stores that it reads, opened to describe clips of videos.
+/// The model of a captioning run, opened with its stores to describe clips of videos.
 public struct OpenedCaptioning {
-  /// Where the videos come from.
+  /// The reader of the videos.
   public let videos: VideoReader
   fileprivate let suite: CaptionSuite
   private let model: CaptionModel
@@ -16,11 +16,11 @@ public struct OpenedCaptioning {
   private let options: DecodingOptions
 
   /// - Parameters:
-  ///   - tokenizer: its folder; nil for the run's own, or the one that the subtitles' store was
-  ///     made with.
-  ///   - options: how captions are searched for.
-  /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
-  ///   not fit.
+  ///   - tokenizer: the tokenizer's folder; nil for the run's own, or the one that made the
+  ///     subtitle store.
+  ///   - options: the options of the search for captions.
+  /// - Throws: `DataError` if the run's task, the width of the features or the tokenizer does not
+  ///   fit.
   public init(
     _ run: SavedRun, tokenizer path: String?, _ options: DecodingOptions, backend: any Backend
   ) throws {
@@ -32,30 +32,32 @@ public struct OpenedCaptioning {
     self.options = options
   }
 
-  /// What writes captions for clips.
+  /// Returns the generator of captions for clips.
   /// - Parameter skips: reports what cannot be captioned; nil for the run's log.
   func generator(skips: SkipReport? = nil) -> CaptionGenerator {
     suite.generator([(model, videos)], tokenizer, options, skips: skips)
   }
 
-  /// The caption that `hero caption` writes for a clip. For a clip behind the frames that it reads
-  /// (`max_clip_len`), the caption of a part of the video with the clip in its middle.
+  /// Returns the caption that `hero caption` writes for a clip.
+  ///
+  /// A clip beyond the frames that the model reads (`max_clip_len`) gets the caption of a part of
+  /// the video with the clip in its middle.
   /// - Parameter span: nil for the whole video.
   /// - Throws: `DataError` for a video that the stores lack or that cannot be read, and for a clip
-  ///   that begins after its end or is longer than the model's input.
+  ///   that begins after the video's end or is longer than the model's input.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
     try generator().caption(video, span)
   }
 }
 
 extension SavedRun {
-  /// `hero caption`: captions for the clips of a file.
+  /// Captions the clips of a file, as `hero caption` does.
   /// - Parameters:
   ///   - clips: JSON lines with `vid_name`, `clip_id`, `ts`.
-  ///   - tokenizer: its folder; nil for the one that the run's stores were made with.
+  ///   - tokenizer: the tokenizer's folder; nil for the one that made the run's stores.
   ///   - overwrites: whether an existing `output` may be replaced.
   ///   - options: greedy or beam search.
-  /// - Returns: the captioned rows, which stand in `output` too, and the rows of `clips`.
+  /// - Returns: the captioned rows, which `output` also holds, and the rows of `clips`.
   public func caption(
     _ clips: String, to output: String, overwrites: Bool = false, tokenizer: String?,
     _ options: DecodingOptions,

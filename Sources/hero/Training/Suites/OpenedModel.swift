@@ -3,11 +3,11 @@ import Formats
 import Foundation
 import Model
 
-/// The model of a run: its shape, and the checkpoint that it starts from or is judged by.
+/// The model of a run: its shape, and the checkpoint that it starts from or is evaluated with.
 struct OpenedModel {
-  /// As the files say.
+  /// The shape that the files say.
   let shape: ModelConfiguration
-  /// With the run's dropout.
+  /// The shape with the run's dropout.
   let training: ModelConfiguration
   private let checkpoint: Checkpoint?
   private let json: JSON
@@ -16,15 +16,15 @@ struct OpenedModel {
   private let log: RunLog
 
   /// - Parameters:
-  ///   - parts: those that the model is built of.
-  ///   - featureWidth: of the feature stores.
-  ///   - saved: a run and its weights to evaluate; its own model configuration counts then.
+  ///   - parts: the parts that the model is built of.
+  ///   - featureWidth: the width of the features in the stores.
+  ///   - saved: a run and its weights to evaluate; the run's own model configuration then counts.
   init(
     _ configuration: RunConfiguration, parts: Set<ModelKeys.Part>, featureWidth: Int,
     saved: (run: RunFolder, weights: Checkpoint)? = nil, log: RunLog
   ) throws {
     (self.configuration, self.log) = (configuration, log)
-    // A folder in the Hub's layout says itself what its model is.
+    // A folder in the Hub's layout contains the shape of its model.
     file =
       try saved?.run.modelConfiguration ?? configuration.modelConfiguration
       ?? configuration.checkpoint.flatMap(ModelCard.configuration)
@@ -39,8 +39,8 @@ struct OpenedModel {
     checkpoint =
       try saved?.weights ?? configuration.checkpoint.map { try Checkpoint(path: RunFolder.weights($0)) }
     checkpoint?.notes.forEach(log.info)
-    // A model to evaluate is as its checkpoint says; one to train may have longer clips than what
-    // it starts from.
+    // A model to evaluate has the shape of its checkpoint. A model to train may have longer clips
+    // than the checkpoint that it starts from.
     shape = try ModelConfiguration(
       json, file: file, featureWidth: featureWidth, checkpoint: checkpoint,
       clipLength: saved == nil ? configuration.maxClipLength : 0)
@@ -55,7 +55,7 @@ struct OpenedModel {
     try checkFusion()
   }
 
-  /// - Throws: `DataError` where a model of VALUE's fusions would do what it cannot.
+  /// - Throws: `DataError` if the run asks one of VALUE's fusion models for what it cannot do.
   private func checkFusion() throws {
     guard shape.fusion != .hierarchical else { return }
     guard configuration.family != .pretraining else {
@@ -70,11 +70,11 @@ struct OpenedModel {
     }
   }
 
-  /// - Throws: `DataError` where the device's kernels have no room for the model.
+  /// - Throws: `DataError` if the model exceeds the limits of the device's kernels.
   func require(_ backend: any Backend) throws { try shape.require(backend.limits, file: file) }
 
-  /// Draws the weights, and takes over what fits of the checkpoint to start from.
-  /// - Returns: what they start from, for the log.
+  /// Initializes the weights, and takes what fits from the checkpoint to start from.
+  /// - Returns: what the weights start from, for the log.
   func draw(_ store: ParameterStore) throws -> String {
     store.initialize(seed: UInt64(configuration.seed))
     var start = "no checkpoint: weights are random"
@@ -95,12 +95,12 @@ struct OpenedModel {
     try log.attach(path: folder.logFile)
   }
 
-  /// Takes over a checkpoint that must hold the whole model.
+  /// Loads a checkpoint that must hold the whole model.
   func load(_ store: ParameterStore) throws {
     guard let checkpoint else { throw DataError("no checkpoint is given", cure: "Give --checkpoint") }
     let report = try store.load(checkpoint)
     for note in report.notes { log.info("\(checkpoint.path): \(note)") }
-    // What nothing uses need not be there.
+    // Nothing uses the poolers, so they may be missing.
     let missing = report.missing.filter { !$0.contains("pooler.") }
     guard missing.isEmpty else {
       throw DataError(

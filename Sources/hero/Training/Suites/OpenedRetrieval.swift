@@ -6,11 +6,11 @@ import Tasks
 
 /// The retrieval model of a run, opened to search with.
 public struct OpenedRetrieval {
-  /// With the checkpoint's weights, on the backend that the initializer was given.
+  /// The model with the checkpoint's weights, on the backend that the initializer was given.
   public let model: RetrievalModel
-  /// How moments are ranked.
+  /// The options of ranking moments.
   public var options: RetrievalEvaluationOptions { suite.settings.evaluation }
-  /// With the file of the weights and that of the model's shape.
+  /// The run, with the files of the weights and of the model's shape.
   public let run: SavedRun
   /// The run's options with the overrides applied.
   public var configuration: RunConfiguration { run.configuration }
@@ -25,10 +25,10 @@ public struct OpenedRetrieval {
     model = try run.model(of: suite, backend: backend)
   }
 
-  /// A reader of videos from stores, cut and put together as the model was trained to read them.
+  /// Makes a reader of stores that cuts and joins videos as the model was trained to read them.
   /// - Parameters:
   ///   - subtitles: nil for a model that reads frames alone.
-  ///   - stores: those that are open; none opens the stores as they are.
+  ///   - stores: the open stores; by default none is open, so the reader opens its own.
   ///   - cls: the id of `[CLS]`.
   public func reader(
     features: String, subtitles: String?, of stores: OpenedStores = OpenedStores(), cls: Int32

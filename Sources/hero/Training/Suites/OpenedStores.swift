@@ -4,9 +4,9 @@ import Metrics
 import Synchronization
 import Tasks
 
-/// The stores and lists of a run, each opened once, however many of its tasks and splits read it.
+/// The stores and lists of a run, each opened once, however many tasks and splits read it.
 public final class OpenedStores: Sendable {
-  /// What was opened, of which path, and how.
+  /// The kind of an opened value, its path, and the options that it was opened with.
   private struct Key: Hashable {
     let kind: ObjectIdentifier
     let path: Name
@@ -15,11 +15,11 @@ public final class OpenedStores: Sendable {
 
   private let opened = Mutex<[Key: any Sendable]>([:])
 
-  /// Nothing is opened yet.
+  /// Makes a collection in which nothing is open.
   public init() {}
 
-  /// What a path holds, which is opened where it has not been yet.
-  /// - Parameter options: what else it depends on.
+  /// Returns what a path holds, and opens it only if it is not open.
+  /// - Parameter options: what else the value depends on.
   func once<Value: Sendable>(
     _ path: String, _ options: String = "", _ open: () throws -> Value
   ) rethrows -> Value {
@@ -31,12 +31,12 @@ public final class OpenedStores: Sendable {
     return value
   }
 
-  /// A store of subtitles.
+  /// Returns a store of subtitles.
   public func subtitles(_ path: String) throws -> SubtitleStore {
     try once(path) { try SubtitleStore(path: path) }
   }
 
-  /// A store of features.
+  /// Returns a store of features.
   func features(
     _ path: String, featureVersion: String, frameLength: Double, compressed: Bool
   ) throws -> FeatureStore {
@@ -46,25 +46,25 @@ public final class OpenedStores: Sendable {
     }
   }
 
-  /// A store of queries, questions or statements.
+  /// Returns a store of queries, questions or statements.
   func texts<Store: AnnotationStore>(_ path: String) throws -> Store {
     try once(path) { try Store(path: path) }
   }
 
-  /// A store of captions.
+  /// Returns a store of captions.
   func captions(_ path: String) throws -> CaptionStore { try once(path) { try CaptionStore(path: path) } }
 
-  /// A file of clips with their captions.
+  /// Returns the clips of a file with their captions.
   /// - Parameter skips: reports what cannot be read.
   func clips(_ path: String, skips: SkipReport) throws -> [CaptionRow] {
     try once(path) { try CaptionRow.read(path: path, skips: skips) }
   }
 
-  /// A list of the ids of videos.
+  /// Returns a list of the ids of videos.
   func videoIDs(_ path: String) throws -> [String] {
     try once(path) { try PretrainingVideos.readIDs(path: path) }
   }
 
-  /// Lets go of everything; what nobody else has takes no memory from here on.
+  /// Releases everything; what nobody else holds then takes no memory.
   func forget() { opened.withLock { $0 = [:] } }
 }

@@ -2,7 +2,7 @@ import Corpus
 import Formats
 
 extension RunConfiguration {
-  /// The value of an option that the work cannot do without.
+  /// Returns the value of an option that the work requires.
   func required(_ option: KeyPath<RunOptions, RunOption<String?>>) throws -> String {
     guard let value = self[dynamicMember: option], !value.isEmpty else { throw missing(option) }
     return value
@@ -15,10 +15,10 @@ extension RunConfiguration {
       cure: "Set it in the configuration file or as \(RunOptions.named(name)?.flag ?? name)")
   }
 
-  /// What is read of a video.
+  /// The channels of a video that the run reads.
   var videoChannels: VideoChannels { self.channels ?? task.channels }
 
-  /// - Throws: `DataError` where `channels` contradicts the task's name.
+  /// - Throws: `DataError` if `channels` contradicts the task's name.
   func checkChannels() throws {
     guard let channels = self.channels, task.namesChannels, channels != task.channels else { return }
     throw DataError(
@@ -26,18 +26,18 @@ extension RunConfiguration {
       cure: "Leave one of the two out")
   }
 
-  /// The reader of the stores that the options name.
-  /// - Parameter cls: the id of `[CLS]`, which is the text where no subtitles are read.
+  /// Makes a reader of the stores that the options name.
+  /// - Parameter cls: the id of `[CLS]`, which replaces the text if no subtitles are read.
   func videoReader(of stores: OpenedStores, cls: @autoclosure () throws -> Int32) throws -> VideoReader {
     try videoReader(
       required(\.videos), subtitles: videoChannels == .video ? nil : required(\.subtitles), of: stores,
       cls: cls())
   }
 
-  /// A reader of stores, as the options say to cut videos and to put them together.
+  /// Makes a reader of stores that cuts and joins videos as the options say.
   /// - Parameters:
   ///   - subtitles: nil for frames alone.
-  ///   - stores: those that are open.
+  ///   - stores: the open stores.
   ///   - cls: the id of `[CLS]`.
   func videoReader(
     _ features: String, subtitles: String?, of stores: OpenedStores, cls: @autoclosure () throws -> Int32

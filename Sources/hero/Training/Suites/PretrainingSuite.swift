@@ -4,9 +4,9 @@ import Formats
 import Model
 import Tasks
 
-/// Pre-training: MLM, MFM, FOM and VSM over several corpora.
+/// The suite of pre-training: MLM, MFM, FOM and VSM over several corpora.
 struct PretrainingSuite: TaskSuite {
-  /// One corpus, opened.
+  /// One corpus with its stores opened.
   struct Corpus {
     var target: PretrainingTarget
     var readers: [VideoReader]
@@ -24,7 +24,7 @@ struct PretrainingSuite: TaskSuite {
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query] }
 
-  /// What the objectives of some split read of the options.
+  /// The settings that the objectives of the splits read from the options.
   private var settings: PretrainingSettings {
     let kinds = Set(targets.flatMap(\.splits).flatMap(\.objectives).flatMap(\.settings))
     var settings = PretrainingSettings()
@@ -93,7 +93,7 @@ struct PretrainingSuite: TaskSuite {
   /// An objective of a split, and how often it is drawn.
   private typealias Entry = (name: String, source: (any PretrainingSource)?, ratio: Int)
 
-  /// One source for every objective of every split; none of those to train that are never drawn.
+  /// Makes a source for every objective of every split, except those to train that are never drawn.
   private func sources(
     _ corpus: Corpus, _ model: PretrainingModel, training: Bool
   ) throws -> [Entry] {

@@ -5,7 +5,7 @@ import Metrics
 import Model
 import Tasks
 
-/// What is answered about videos: questions (TVQA, How2QA, VLEP) and statements (VIOLIN).
+/// The suite that answers about videos: questions (TVQA, How2QA, VLEP) and statements (VIOLIN).
 struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   let run: RunContext
 
@@ -37,7 +37,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       model: model.configuration, skips: SkipReport(log: log))
   }
 
-  /// Splits with what answers them, opened.
+  /// Opens the splits to validate on, each with its evaluator.
   private func validated(
     _ model: Model, _ videos: VideoReader
   ) throws -> [(split: String, evaluator: QuestionEvaluator<Model>)] {
@@ -57,7 +57,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     for (split, evaluator) in splits {
       let report = try report(evaluator, split: split, title: "\(split), update \(step)")
       try report.write("\(results)/\(split)_results_\(step).json", communicator)
-      // Where the answers are hidden there are predictions only.
+      // A split with hidden answers has predictions only.
       result.add(report, of: split, group: group(of: split))
     }
     return result

@@ -4,17 +4,17 @@ import Metrics
 import Tasks
 
 extension SplitReport {
-  /// A split's predictions, cut and suppressed as the result file holds them, and their recalls
-  /// where its truth is known.
+  /// Makes the report of a split: its predictions as in the result file, and recalls if truth is
+  /// known.
   ///
-  /// The result file holds the best `max_after_nms`. Where truth is known they are then suppressed;
-  /// those of a hidden split are not, as the reference hands them in and TVR's submission format
-  /// wants them.
+  /// The result file holds the best `max_after_nms` predictions. If the truth is known, they are
+  /// the best after suppression. Those of a hidden split are not suppressed, as the reference hands
+  /// them in and TVR's submission format wants them.
   /// - Parameters:
-  ///   - truths: of the queries that the recalls count; none for a hidden split.
-  ///   - title: of the table.
-  ///   - idsAreText: whether VALUE writes the queries' ids as text, which it does where whole
-  ///     videos are searched for.
+  ///   - truths: the truth of the queries that the recalls count; empty for a hidden split.
+  ///   - title: the title of the table.
+  ///   - idsAreText: whether VALUE writes the queries' ids as text, as it does in the search for
+  ///     whole videos.
   init(
     _ results: RetrievalResults, options: RetrievalEvaluationOptions, truths: [RetrievalTruth],
     split: String, title: String, idsAreText: Bool
@@ -53,7 +53,7 @@ extension SplitReport {
       recalls.map { ($0.name(prefix: prefix), $0.value) }
       + after.map { ($0.name(prefix: prefix, suppression: threshold), $0.value) }
     table = MetricsTable.retrieval(recalls, suppressed: threshold.map { ($0, after) }, title: title)
-    // What tells the best checkpoint: VCMR at rank 1 and IoU 0.7, else VR at rank 1.
+    // VCMR at rank 1 and IoU 0.7 chooses the best checkpoint, or else VR at rank 1.
     let best =
       recalls.first {
         $0.ranking == .videoCorpusMoment && $0.overlap == 0.7 && $0.depth == 1 && $0.type == nil
@@ -65,7 +65,7 @@ extension SplitReport {
 }
 
 extension RetrievalResults {
-  /// The first predictions of every query.
+  /// Returns the first predictions of every query.
   func truncated(to count: Int) -> RetrievalResults {
     with(
       rankings.map { ranking, queries in
@@ -78,8 +78,9 @@ extension RetrievalResults {
 }
 
 extension MetricsTable {
-  /// One row per ranking and IoU (and query type, where there are types), one column per depth;
-  /// those of all queries first, those after suppression last.
+  /// Makes a table with a row per ranking and IoU (and query type, if any), and a column per depth.
+  ///
+  /// The rows of all queries come first, those after suppression last.
   static func retrieval(
     _ recalls: [Recall], suppressed: (threshold: Float, recalls: [Recall])? = nil, title: String? = nil
   ) -> MetricsTable {

@@ -2,14 +2,14 @@ import Formats
 import Metrics
 import Tasks
 
-/// The options of the retrieval losses and of ranking, as a run's options say.
+/// The options of the retrieval losses and of ranking, decoded from a run's options.
 struct RetrievalSettings {
   private let configuration: RunConfiguration
 
-  /// - Throws: `DataError` naming options that do not go together.
+  /// - Throws: `DataError` that names options that do not fit together.
   init(_ given: RunConfiguration) throws {
     self.configuration = given
-    // What is looked at here has no effect yet.
+    // These checks do not count as use of the options.
     let configuration = given.unobserved
     let (starts, pools) = (configuration.hardNegativeStarts, configuration.hardPoolSizes)
     let weights = configuration.hardNegativeWeights
@@ -25,7 +25,7 @@ struct RetrievalSettings {
         "min_pred_l is \(configuration.minSpanLength) and max_pred_l \(configuration.maxSpanLength), which allows "
           + "no moment", cure: "Make max_pred_l larger than min_pred_l")
     }
-    // Beyond 1e9 the smallest difference of two scores in 32 bits outweighs every span.
+    // Beyond 1e9 the smallest difference of two float32 scores outweighs every span.
     guard configuration.spanScoreSharpness <= 1e9 else {
       throw DataError(
         "q2c_alpha is \(configuration.spanScoreSharpness), more than 1e9",
@@ -38,12 +38,14 @@ struct RetrievalSettings {
     }
   }
 
-  /// Whether queries are about moments, and not about whole videos.
+  /// Whether queries are about moments, not about whole videos.
   var hasSpans: Bool { configuration.family != .videoRetrieval }
 
   private var learnsSpans: Bool { hasSpans && configuration.spanWeight != 0 }
 
-  /// Reads what the loss depends on (`RunConfiguration.idleOptions` lists the rest).
+  /// The options of the loss; only those that it depends on are read.
+  ///
+  /// `RunConfiguration.idleOptions` lists the rest.
   var loss: RetrievalLossOptions {
     var options = RetrievalLossOptions()
     options.contextWeight = Float(configuration.negativeVideoWeight)
@@ -60,7 +62,7 @@ struct RetrievalSettings {
     return options
   }
 
-  /// When the parts of the loss come in.
+  /// The updates at which the parts of the loss begin.
   var curriculum: RetrievalCurriculum {
     var curriculum = RetrievalCurriculum()
     if learnsSpans { curriculum.spanStart = configuration.spanStart }
@@ -68,7 +70,7 @@ struct RetrievalSettings {
     let starts = configuration.hardNegativeStarts
     guard starts.contains(where: { $0 >= 0 }) else { return curriculum }
     let pools = configuration.hardPoolSizes
-    // Where negatives are drawn they are not weighed.
+    // Drawn negatives are not weighed.
     let weights = configuration.usesAllNegatives ? configuration.hardNegativeWeights.map { Float($0) } : nil
     curriculum.hardNegatives = starts.indices.map { place in
       (starts[place], pools[place], weights?[place] ?? RankingOptions().hardNegativeWeight)
@@ -76,7 +78,7 @@ struct RetrievalSettings {
     return curriculum
   }
 
-  /// How moments and videos are ranked.
+  /// The options of ranking moments and videos.
   var evaluation: RetrievalEvaluationOptions {
     var options = RetrievalEvaluationOptions()
     options.frameInterval = configuration.frameInterval

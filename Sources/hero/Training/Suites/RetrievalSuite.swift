@@ -5,7 +5,7 @@ import Metrics
 import Model
 import Tasks
 
-/// Finding moments and videos: TVR, How2R, DiDeMo, MSR-VTT, VALUE's retrieval.
+/// The suite that finds moments and videos: TVR, How2R, DiDeMo, MSR-VTT, VALUE's retrieval.
 struct RetrievalSuite: EvaluableSuite {
   let run: RunContext
   let settings: RetrievalSettings
@@ -20,7 +20,7 @@ struct RetrievalSuite: EvaluableSuite {
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> Learning {
     let trained = try run.isTrained ? training(model, videos) : nil
     let validated = try validated(model, videos)
-    // What is measured only has the losses of what it is measured on.
+    // Without training, a split to validate on is the source of the losses.
     let source = (trained ?? validated.lazy.compactMap(\.loader).first).map {
       RetrievalSource(
         name: configuration.task.rawValue, model: model, loader: $0, options: settings.loss,
@@ -52,7 +52,7 @@ struct RetrievalSuite: EvaluableSuite {
 
   private var findsWindows: Bool { configuration.task.findsWindows }
 
-  /// The queries of a store, and what is right about them.
+  /// Opens the queries of a store with their truth.
   func known(_ path: String) throws -> KnownQueries {
     try run.stores.once(path, configuration.task.rawValue) {
       try KnownQueries(run.stores.texts(path), for: configuration.task, skips: SkipReport(log: log))
@@ -67,7 +67,7 @@ struct RetrievalSuite: EvaluableSuite {
     let queries: KnownQueries
     /// The split of `vid2dur_idx.json` that they search.
     let candidates: String
-    /// Of their losses; nil where these are not looked at.
+    /// The loader of their losses; nil if these are not measured.
     let loader: RetrievalLoader?
   }
 
@@ -93,7 +93,7 @@ struct RetrievalSuite: EvaluableSuite {
       queries.store, in: try candidates(split, queries, videos), reader: videos, for: model.configuration)
   }
 
-  /// The videos among which queries search.
+  /// Returns the videos among which queries search.
   private func candidates(
     _ split: String, _ queries: KnownQueries, _ videos: VideoReader
   ) throws -> CandidateVideos {
@@ -105,8 +105,10 @@ struct RetrievalSuite: EvaluableSuite {
     return candidates
   }
 
-  /// The split of `vid2dur_idx.json` with the candidates of a query store: the one that an option
-  /// names, else the one that holds the store's videos. An unusual name is reported.
+  /// Returns the split of `vid2dur_idx.json` with the candidates of a query store.
+  ///
+  /// An option names it, or else it is the split that holds the store's videos. The log reports an
+  /// unusual name.
   private func splitName(
     _ usual: String, of queries: QueryStore, _ videos: VideoReader,
     option: KeyPath<RunOptions, RunOption<String?>>
@@ -143,7 +145,7 @@ struct RetrievalSuite: EvaluableSuite {
         [(model, videos)], asked.queries, split: split, candidates: asked.candidates,
         title: "\(split), update \(step)")
       try report.write("\(results)/\(split)_results_\(step).\(configuration.task.resultEnding)", communicator)
-      // The names of retrieval's figures have the split in them.
+      // The names of retrieval's figures contain the split.
       result.add(report, of: split, group: findsWindows ? "valid_\(split)" : nil)
     }
     return result
@@ -175,7 +177,7 @@ struct RetrievalSuite: EvaluableSuite {
       log.warning(
         "\(split): \(listed - usable) of \(listed) candidate videos are left out, and so are their queries")
     }
-    // Figures are of the queries that could be asked and whose truth is known.
+    // The figures count the queries that could be asked and whose truth is known.
     let counted = queries.without(Set(results.leftOut))
     tell(split, counted: counted.truthCount, leftOut: results.leftOut.count, queries)
     if findsWindows {
@@ -198,13 +200,13 @@ struct RetrievalSuite: EvaluableSuite {
     return try report(results, counted, options, split: split, title: title)
   }
 
-  /// The candidates of a split as each model encodes them.
+  /// Encodes the candidates of a split with each model.
   func encode(
     _ members: [(model: RetrievalModel, videos: VideoReader)], _ queries: KnownQueries,
     candidates name: String
   ) throws -> [RetrievalEvaluator.Member] {
-    // Where some read subtitles, their store numbers the videos, as in VALUE's two-stream
-    // evaluation.
+    // If some models read subtitles, their subtitle store numbers the videos, as in VALUE's
+    // two-stream evaluation.
     let numbering = members.first { $0.videos.subtitles != nil } ?? members[0]
     let candidates = try candidates(name, queries, numbering.videos)
     return try members.map { model, videos in
@@ -218,7 +220,7 @@ struct RetrievalSuite: EvaluableSuite {
     }
   }
 
-  /// What was found, measured by the truth of the queries that count.
+  /// Reports what was found, measured by the truth of the queries that count.
   func report(
     _ results: RetrievalResults, _ counted: KnownQueries, _ options: RetrievalEvaluationOptions,
     split: String, title: String
@@ -233,7 +235,7 @@ struct RetrievalSuite: EvaluableSuite {
       idsAreText: !settings.hasSpans)
   }
 
-  /// Says what figures do not count.
+  /// Warns of queries that the figures do not count.
   private func tell(_ split: String, counted: Int, leftOut: Int, _ queries: KnownQueries) {
     let asked = queries.store.ids.count
     if counted > 0, counted < asked {
@@ -243,8 +245,10 @@ struct RetrievalSuite: EvaluableSuite {
     }
   }
 
-  /// Says how many true moments nobody can find, since their video's frames end before: times in
-  /// another unit, features of another length, or a video that is cut to max_clip_len.
+  /// Warns of true moments that cannot be found, because they begin after their video's last frame.
+  ///
+  /// Possible reasons are times in another unit, features of another length, or a video that is cut
+  /// to max_clip_len.
   private func tellLate(
     _ split: String, _ moments: [(video: String?, spans: [TimeSpan])], _ index: RetrievalIndex
   ) {
@@ -266,7 +270,7 @@ struct RetrievalSuite: EvaluableSuite {
         + "their video, such as that at \(example); they cannot be found")
   }
 
-  /// Says what scores are, and what is not done for a hidden split.
+  /// Logs what scores mean, and what is not done for a hidden split.
   private func tellOptions(_ split: String, isHidden: Bool) {
     if let alpha = settings.evaluation.videoScoreFactor, VideoWeight(alpha).isLogarithmic {
       log.info(

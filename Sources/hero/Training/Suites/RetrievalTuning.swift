@@ -5,26 +5,25 @@ import Metrics
 import Model
 import Tasks
 
-/// `hero tune`: of the options that rank moments, the values that measure best on a split.
+/// `hero tune`: a search for the values of the ranking options that measure best on a split.
 ///
-/// What is chosen on some queries looks better on them than it is. So the choice is made three
-/// times: on all queries, and on each half of the videos, whose other half then says what is
-/// gained.
+/// A choice looks better on the queries that it was made on than it is. So the choice is made three
+/// times: on all queries, and on each half of the videos. The other half then shows the gain.
 public struct RetrievalTuning {
   private let run: SavedRun
   private let suite: RetrievalSuite
   private let choices: [Choice]
   private let ranking: Ranking
-  /// The figure that is to grow, by the last part of its name.
+  /// The figure to maximise, by the last part of its name.
   public let measure: String
 
   private var configuration: RunConfiguration { run.configuration }
 
-  /// An option and the values that it may have, ascending.
+  /// An option and its possible values, in ascending order.
   private struct Choice {
     let option: any AnyRunOption
     let values: [JSON]
-    /// The place of the run's own value.
+    /// The index of the run's own value.
     let own: Int
 
     init<Value: ConfigurationValue>(
@@ -39,7 +38,7 @@ public struct RetrievalTuning {
     }
   }
 
-  /// - Parameter measure: nil for the figure that tells the best checkpoint.
+  /// - Parameter measure: the figure to maximise; nil for the one that chooses the best checkpoint.
   /// - Throws: `UsageError` for a figure that no option changes, `DataError` for a run that finds
   ///   no moments.
   public init(_ run: SavedRun, measure: String? = nil) throws {
@@ -91,18 +90,18 @@ public struct RetrievalTuning {
     return choices
   }
 
-  /// What a choice comes to.
+  /// The values of a choice, and its figures.
   private struct Chosen {
     let places: [Int]
     let values: Values
   }
 
-  /// The figure among all queries, and among those of each half.
+  /// The figure for all queries, and for those of each half.
   private typealias Values = (all: Double, halves: [Double])
 
-  /// Measures and chooses.
+  /// Measures the choices and returns the best.
   /// - Parameters:
-  ///   - split: whose candidates are searched.
+  ///   - split: the split whose candidates are searched.
   ///   - store: the split's queries.
   /// - Throws: `DataError` for a split whose truth is hidden.
   public func run(split: String, store: String, backend: any Backend) throws -> Outcome {
@@ -124,7 +123,7 @@ public struct RetrievalTuning {
     func values(_ places: [Int]) throws -> Values? {
       if let values = known[places] { return values }
       guard let options = try options(places) else { return nil }
-      // Suppression comes after the search.
+      // Suppression comes after the search, so the search does not depend on it.
       var searched = options
       searched.suppression = nil
       if found?.options != searched {
@@ -171,7 +170,7 @@ public struct RetrievalTuning {
     return outcome
   }
 
-  /// - Throws: `UsageError` for a figure that there is not.
+  /// - Throws: `UsageError` for a figure that does not exist.
   private func requireMeasure(of queries: KnownQueries) throws {
     guard configuration.task.findsWindows, let truth = queries.windows.first else { return }
     let windows = truth.windows.map { WindowPredictions.Window(span: $0, score: 1) }
@@ -182,19 +181,19 @@ public struct RetrievalTuning {
     }
   }
 
-  /// The options of a choice; nil where they allow no moment.
+  /// Returns the options of a choice; nil if they allow no moment.
   private func options(_ places: [Int]) throws -> RetrievalEvaluationOptions? {
     var configuration = configuration
     for (choice, place) in zip(choices, places) { configuration.set(choice.option, choice.values[place]) }
     guard configuration.minSpanLength < configuration.maxSpanLength else { return nil }
     var options = try RetrievalSettings(configuration).evaluation
     (options.rankings, options.byQueryType) = ([ranking], false)
-    // Moments of the queries' own videos need no others.
+    // Moments in the queries' own videos need no other videos.
     if ranking == .singleVideoMoment { options.videosSearched = 1 }
     return options
   }
 
-  /// The queries of all videos, and of each half of them.
+  /// Returns the queries of all videos, and those of each half of the videos.
   private static func parts(of queries: KnownQueries) -> (all: KnownQueries, halves: [KnownQueries]) {
     (
       queries,
@@ -202,13 +201,13 @@ public struct RetrievalTuning {
     )
   }
 
-  /// Half of the names, whatever is numbered how: a bit of their FNV-1a.
+  /// Returns the half of a name by a bit of its FNV-1a hash, so that no numbering of names matters.
   private static func half(of name: String) -> Int {
     let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     return Int((hash >> 32) & 1)
   }
 
-  /// The figure with suppression where there is some.
+  /// Returns the figure, after suppression if there is any.
   private func value(
     of queries: KnownQueries, _ results: RetrievalResults, _ options: RetrievalEvaluationOptions,
     split: String
@@ -229,39 +228,39 @@ public struct RetrievalTuning {
 }
 
 extension RetrievalTuning {
-  /// What was chosen, and what that gains.
+  /// The chosen options, and their gain.
   public struct Outcome {
-    /// A figure with the run's own options, and with those chosen.
+    /// A figure with the run's own options, and with the chosen ones.
     public struct Gain: Equatable, Sendable {
-      /// How many queries it is of.
+      /// The number of queries that the figure counts.
       public let queries: Int
-      /// With the run's own options.
+      /// The figure with the run's own options.
       public let before: Double
-      /// With those chosen.
+      /// The figure with the chosen options.
       public let after: Double
     }
 
     /// The figure that was maximised, such as `VCMR_0.5-r1`.
     public let measure: String
-    /// The options by name, with the run's own values and those chosen.
+    /// The options by name, with the run's own values and the chosen ones.
     public let options: [(name: String, before: JSON, after: JSON)]
-    /// Of the queries that the options are chosen on, which is more than others will show.
+    /// The gain on the queries that the options are chosen on, which is more than others will show.
     public let all: Gain
-    /// Of each half of the videos with what the other half chooses; empty where the split has
-    /// one video.
+    /// The gain on each half of the videos with the other half's choice; empty if a half has no
+    /// queries.
     public fileprivate(set) var held: [Gain] = []
 
-    /// What is gained on queries that nothing was chosen on, the halves weighed by their queries.
+    /// The gain on queries that nothing was chosen on, with the halves weighted by their queries.
     public var honestGain: Double? {
       let queries = held.reduce(0) { $0 + $1.queries }
       guard queries > 0 else { return nil }
       return held.reduce(0) { $0 + ($1.after - $1.before) * Double($1.queries) } / Double(queries)
     }
 
-    /// What `hero eval --config` takes.
+    /// The chosen options as a file for `hero eval --config`.
     public var file: JSON { .object(JSONObject(options.map { (key: $0.name, value: $0.after) })) }
 
-    /// What `--json` prints.
+    /// The outcome as `--json` prints it.
     public var json: JSON {
       func json(_ gain: Gain) -> JSON {
         ["queries": .int(gain.queries), "before": .double(gain.before), "after": .double(gain.after)]
@@ -272,7 +271,7 @@ extension RetrievalTuning {
       ]
     }
 
-    /// The options, and the figures.
+    /// The tables of the options and of the figures.
     public var tables: [MetricsTable] {
       var chosen = MetricsTable(headings: ["option", "run", "chosen"])
       chosen.rows = options.map { [$0.name, $0.before.encoded(), $0.after.encoded()] }

@@ -1,33 +1,34 @@
 import Engine
 import Metrics
 
-/// What a run's work is done by: its options, its log, and the ranks that the work is divided
-/// among, the first of which writes.
+/// The context of a run's work: its options, its log, and the ranks that share the work.
+///
+/// The first rank writes.
 struct RunContext {
   var configuration: RunConfiguration
   let log: RunLog
   let communicator: any Communicator
   /// The file with the candidates of retrieval, in place of the subtitle store's.
   var vid2durIdx: String?
-  /// What METEOR scores captions with; nil for words and stems alone.
+  /// The data that METEOR scores captions with; nil compares only words and stems.
   var meteor: MeteorResources?
-  /// What its tasks and splits read.
+  /// The stores that the run's tasks and splits read.
   var stores = OpenedStores()
-  /// Whether it is a task of a run of several that is never drawn.
+  /// Whether this is a task of a run of several that is never drawn.
   var isMeasuredOnly = false
 
-  /// Whether anything is trained; else no store to train on is read.
+  /// Whether anything is trained; otherwise no store to train on is read.
   var isTrained: Bool { !isMeasuredOnly && configuration.trainSteps > 0 }
 
-  /// What trains and measures the task, its options decoded.
-  /// - Throws: `DataError` for options that do not go together.
+  /// Makes the suite that trains and measures the task, with the options decoded.
+  /// - Throws: `DataError` for options that do not fit together.
   func suite() throws -> any TaskSuite {
     try configuration.checkChannels()
     configuration.use.begin()
     return try configuration.family.suite.init(run: self)
   }
 
-  /// Says which of several are never drawn.
+  /// Logs which of several are never drawn.
   func tellUndrawn(_ names: [String]) {
     guard !names.isEmpty else { return }
     log.info(
@@ -35,15 +36,14 @@ struct RunContext {
         + "not read")
   }
 
-  /// Says once which options change nothing.
+  /// Logs which options change nothing.
   func tellIdle(_ options: [IdleOption]) {
     guard !options.isEmpty else { return }
     log.info(
       "options without effect here: " + options.map { "\($0.name) (\($0.reason))" }.joined(separator: "; "))
   }
 
-  /// Tells of options that were given and that nothing has read in the end, though nothing said
-  /// that they are idle.
+  /// Warns of given options that nothing has read, except those that are known to be idle.
   func tellUnread() {
     let unread = configuration.use.given.subtracting(configuration.use.read)
       .subtracting(configuration.idleNames)

@@ -4,10 +4,10 @@ import Foundation
 import Metrics
 import Tasks
 
-/// Items that a run trains on and measures itself by.
+/// A check for items that a run both trains on and measures itself by.
 enum SharedItems {
-  /// Lines to be told where what a run measures itself by has items that it trains on.
-  /// - Parameter stores: those of the run.
+  /// Returns a warning for each store or list to measure on that has items to train on.
+  /// - Parameter stores: the run's open stores.
   static func notes(of configuration: RunConfiguration, _ stores: OpenedStores) -> [String] {
     let run = configuration.unobserved
     guard run.trainSteps > 0 else { return [] }
@@ -36,12 +36,12 @@ enum SharedItems {
     }
   }
 
-  /// The folder of the clips of a store of captions, or the store where its captions are queries.
+  /// Returns the folder of a caption store's clips, or the store if its captions are queries.
   private static func clips(of store: String) -> String {
     FileManager.default.isFolder("\(store)/clip.db") ? "\(store)/clip.db" : store
   }
 
-  /// Of lists of videos to pre-train on and to validate by.
+  /// Compares the lists of videos to pre-train on and to validate on.
   private static func notes(_ split: PretrainingTarget.Split, _ stores: OpenedStores) -> [String] {
     guard let measured = try? stores.videoIDs(split.valIDs) else { return [] }
     guard !measured.isEmpty else {
@@ -55,7 +55,7 @@ enum SharedItems {
     }
   }
 
-  /// Of a file of clips to describe: compares clips, videos and captions.
+  /// Compares the clips, videos and captions of a file with those of a caption store.
   private static func note(training: String, rows file: String, _ stores: OpenedStores) -> String? {
     guard let store = try? stores.captions(training),
       let rows = try? stores.clips(file, skips: SkipReport())
@@ -69,7 +69,7 @@ enum SharedItems {
     return shared.first.map { told(file, shared.count, some.count, "clips", $0.clip.text, training) }
   }
 
-  /// Rows of a file that are compared.
+  /// The number of rows to compare.
   private static let mostRows = 100
 
   private static func told(
@@ -79,14 +79,14 @@ enum SharedItems {
       + "what a run was trained on say little"
   }
 
-  /// A line to be told where a store to measure on has items of the one to train on; nil where
-  /// none is found.
+  /// Returns a warning if a store to measure on has items of the store to train on; nil if it has
+  /// none.
   ///
-  /// Looks at the first items of the one, and compares keys and values: corpora may count each
-  /// split's items from 0.
+  /// Compares keys and values of the first items, because corpora may number each split's items
+  /// from 0.
   /// - Parameters:
-  ///   - training: a store of texts.
-  ///   - measured: another.
+  ///   - training: the text store to train on.
+  ///   - measured: the text store to measure on.
   static func note(training: String, measured: String) -> String? {
     guard let trained = try? LMDBReader(path: training), let store = try? LMDBReader(path: measured),
       let keys = try? store.someKeys()

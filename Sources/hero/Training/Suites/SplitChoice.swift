@@ -1,7 +1,7 @@
 import Corpus
 import Formats
 
-/// Which split of `vid2dur_idx.json` the queries of a store search.
+/// The split of `vid2dur_idx.json` that the queries of a store search.
 struct SplitChoice {
   let name: String
 
@@ -11,8 +11,8 @@ struct SplitChoice {
   ///   - option: the option's name.
   ///   - subtitles: the store with the splits; without any, the search covers the queries' own
   ///     videos.
-  /// - Throws: `DataError` where there is no such split, where no split holds the videos, or where
-  ///   the choice is not clear.
+  /// - Throws: `DataError` if there is no such split, if no split holds the videos, or if the
+  ///   choice is not clear.
   init(
     usual: String, named: String?, option: String, queries: QueryStore, subtitles: SubtitleStore?
   ) throws {
@@ -37,12 +37,12 @@ struct SplitChoice {
     }
     let wanted = Set(queries.videos.map { Array($0.utf8) })
     let holding = splits.filter { wanted.isSubset(of: $0.videos.map { Array($0.name.utf8) }) }
-    // Without names of videos the reference's choice is as good as any.
+    // Without names of videos, the reference's choice is as good as any.
     if let split = holding.first(where: { $0.name == usual }) ?? (holding.count == 1 ? holding[0] : nil) {
       name = split.name
       return
     }
-    // Looking the videos up reports the missing ones.
+    // The look-up of the videos reports the missing ones.
     if splits.contains(where: { $0.name == usual }) {
       name = usual
       return

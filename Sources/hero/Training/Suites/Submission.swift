@@ -1,19 +1,20 @@
 import Formats
 import Foundation
 
-/// Predictions as those take them who score hidden splits.
+/// Predictions in the form that the scorers of hidden splits take.
 public struct Submission: Sendable {
-  /// Whose form it is.
+  /// The form of the predictions.
   public enum Form: String, CaseIterable, Sendable {
-    /// That of the task's own authors: TVR's, TVQA's, TVC's, QVHighlights'.
+    /// The form of the task's own authors: TVR's, TVQA's, TVC's, QVHighlights'.
     case task
-    /// That of VALUE's EvaluationTools: moments as `[video, start, end]`, videos as their numbers.
+    /// The form of VALUE's EvaluationTools: moments as `[video, start, end]`, videos as their
+    /// numbers.
     case value
   }
 
-  /// The file; or a folder, whose name ends in `/` or which is there, that gets VALUE's layout.
+  /// The path of a file, or of a folder for VALUE's layout, which exists or whose name ends in `/`.
   public var path: String
-  /// The authors' own form by default.
+  /// The form of the predictions; by default the authors' own.
   public var form: Form
 
   /// - Parameter path: a file, or a folder for VALUE's layout.
@@ -21,22 +22,23 @@ public struct Submission: Sendable {
 
   private var isFolder: Bool { path.hasSuffix("/") || FileManager.default.isFolder(path) }
 
-  /// The file to write: `results_TASK_SPLIT/results_CHECKPOINT_all.json` in a folder.
+  /// Returns the file to write: `results_TASK_SPLIT/results_CHECKPOINT_all.json` in a folder.
   func path(task: RunTask, split: String, checkpoint: String) -> String {
     guard isFolder else { return path }
     let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
     return "\(folder)/results_\(task.rawValue)_\(split)/results_\(checkpoint)_all.\(task.resultEnding)"
   }
 
-  /// Checks whether the file can be written, before any work is done. The layout's folder need not
-  /// be there.
+  /// Checks whether the file can be written, before any work is done.
+  ///
+  /// The folder of VALUE's layout need not exist.
   func require(_ file: String, overwrites: Bool) throws {
     let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
     guard !isFolder || FileManager.default.fileExists(atPath: folder) else { return }
     try OutputFile.require(file, overwrites: overwrites)
   }
 
-  /// Writes the predictions, and into a folder the figures beside them where the truth is known.
+  /// Writes the predictions, and in a folder also their figures if the truth is known.
   func write(_ report: SplitReport, to file: String, checkpoint: String) throws {
     guard isFolder else { return try report.write(file, form: form) }
     let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path

@@ -5,32 +5,34 @@ import Metrics
 import Model
 import Tasks
 
-/// What a family of tasks brings to the runs that train and evaluate them all (`TrainingRun`,
-/// `EvaluationRun`).
+/// What a family of tasks adds to the runs that train and evaluate all families.
+///
+/// These runs are `TrainingRun` and `EvaluationRun`.
 protocol TaskSuite {
   associatedtype Model: HeroModel
-  /// The stores that videos are read from, opened.
+  /// The opened stores of the videos.
   associatedtype Videos
 
   /// The parts of a model configuration that the family's model is built of.
   static var modelParts: Set<ModelKeys.Part> { get }
   /// Decodes the options that the family reads, once.
-  /// - Throws: `DataError` for options that do not go together.
+  /// - Throws: `DataError` for options that do not fit together.
   init(run: RunContext) throws
   var run: RunContext { get }
   /// - Throws: `DataError` for a model that lacks a part that the family needs.
   func check(_ model: ModelConfiguration) throws
   func openForTraining() throws -> Videos
-  /// Width of the frames' features.
+  /// Returns the width of the frames' features.
   func featureWidth(of videos: Videos) throws -> Int
-  /// What is learnt and measured; all stores are opened before any work is done.
+  /// Returns what is learnt and measured, and opens all stores before any work is done.
   func learning(_ model: Model, _ videos: Videos) throws -> Learning
 }
 
 /// What a run learns, and how it measures that while it trains.
 struct Learning {
   let mixture: Mixture
-  /// - Parameter results: the folder that takes the predictions.
+  /// The function that validates after an update.
+  /// - Parameter results: the folder for the predictions.
   let validate: (_ step: Int, _ results: String) throws -> Validation
 }
 
@@ -43,16 +45,18 @@ extension TaskSuite {
   func check(_ model: ModelConfiguration) throws {}
 }
 
-/// A family whose models are measured on splits, and read the videos of one corpus.
+/// A family whose models are measured on splits and read the videos of one corpus.
 protocol EvaluableSuite: TaskSuite where Videos == VideoReader {
-  /// The text stores to train on, one at least.
+  /// Returns the text stores to train on, at least one.
   func trainingStores() throws -> [String]
   /// The text stores to measure on.
   var measuredStores: [String] { get }
+  /// Opens the videos of a split to evaluate on.
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> VideoReader
-  /// The answers to a split of a model, or of several together, each with the videos that it reads;
-  /// measured where the truth is known.
+  /// Returns the answers of one or several models to a split, measured if the truth is known.
+  ///
+  /// Each model reads its own videos.
   func evaluate(
     _ members: [(model: Model, videos: VideoReader)], store: String, split: String
   ) throws -> SplitReport
@@ -74,24 +78,24 @@ extension EvaluableSuite {
   func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
 }
 
-/// What a model made of a split.
+/// The predictions of a model for a split, and their figures.
 public struct SplitReport {
-  /// Figures by the reference's names; empty for a hidden split.
+  /// The figures by the reference's names; empty for a hidden split.
   public var scalars: [(name: String, value: Double)] = []
-  /// The same for people.
+  /// The figures as a table for people.
   public var table: MetricsTable?
-  /// What tells which checkpoint is best.
+  /// The figure that chooses the best checkpoint.
   var headline: Validation.Headline?
-  /// What VALUE's meta-average counts.
+  /// The figure that VALUE's meta-average counts.
   var figure: MetaAverage.Figure?
-  /// What the answers were chosen by, `{item: [scores]}`; nil where items have no such scores.
+  /// The scores that answers are chosen by, `{item: [scores]}`; nil if items have no such scores.
   var logits: JSON?
   private let writing: (_ path: String, _ form: Submission.Form) throws -> Void
 
   init(write: @escaping (_ path: String) throws -> Void) { writing = { path, _ in try write(path) } }
   init(writeAs write: @escaping (_ path: String, _ form: Submission.Form) throws -> Void) { writing = write }
 
-  /// Writes the predictions to a file; of several ranks the first does.
+  /// Writes the predictions to a file, on the first rank only.
   func write(_ path: String, _ communicator: any Communicator) throws {
     if communicator.isFirst { try writing(path, .task) }
   }
@@ -100,25 +104,26 @@ public struct SplitReport {
   func write(_ path: String, form: Submission.Form) throws { try writing(path, form) }
 }
 
-/// What a validation found.
+/// The figures of a validation.
 public struct Validation {
-  /// A figure that tells which checkpoint is best.
+  /// A figure that chooses the best checkpoint.
   public typealias Headline = (name: String, value: Double, higherIsBetter: Bool)
 
-  /// Figures by their TensorBoard names.
+  /// The figures by their TensorBoard names.
   public var scalars: [(name: String, value: Double)] = []
-  /// The figure of the split `val`; nil where that split was not measured.
+  /// The figure of the split `val`; nil if that split was not measured.
   public var headline: Headline?
-  /// What VALUE's meta-average counts.
+  /// The figure that VALUE's meta-average counts.
   public var figure: MetaAverage.Figure?
-  /// Tables for people, one a split.
+  /// The tables for people, one per split.
   public var tables: [MetricsTable] = []
 
-  /// No figure yet.
+  /// Makes a validation without figures.
   public init() {}
 
-  /// Takes in what was made of a split; that of `val` tells which checkpoint is best.
-  /// - Parameter group: of the figures' names, as `valid_tvqa`; nil where they have one.
+  /// Adds the report of a split; that of `val` chooses the best checkpoint.
+  /// - Parameter group: the prefix of the figures' names, such as `valid_tvqa`; nil if they have
+  ///   one.
   mutating func add(_ report: SplitReport, of split: String, group: String?) {
     scalars += report.scalars.map { ((group.map { $0 + "/" } ?? "") + $0.name, $0.value) }
     tables += [report.table].compactMap { $0 }
@@ -127,14 +132,14 @@ public struct Validation {
 }
 
 extension TaskSuite {
-  /// What the reference puts before the names of a split's figures.
+  /// Returns the reference's prefix for the names of a split's figures.
   func group(of split: String) -> String {
     "\(split == "val" ? "valid" : split)_\(configuration.task.rawValue)"
   }
 }
 
 extension TaskFamily {
-  /// What trains and evaluates the family's tasks.
+  /// The suite that trains and evaluates the family's tasks.
   var suite: any TaskSuite.Type {
     switch self {
     case .momentRetrieval, .videoRetrieval: RetrievalSuite.self

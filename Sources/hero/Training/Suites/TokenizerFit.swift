@@ -3,20 +3,20 @@ import Formats
 import Model
 import Text
 
-/// Whether a tokenizer is the one that stores and a model were made with.
+/// A check that a tokenizer is the one that stores and a model were made with.
 enum TokenizerFit {
-  /// Tables of words are padded to a multiple of some power of two; a model with more rows than
-  /// that has another vocabulary.
+  /// The largest multiple that tables of words are padded to; a model with as many extra rows has
+  /// another vocabulary.
   private static let padding = 128
 
   /// Opens the tokenizer of stores and models.
   /// - Parameters:
   ///   - option: the folder that the user gave; nil for the one that a store names.
-  ///   - meta: what the stores say that are read with it.
-  ///   - models: those that read its tokens.
-  ///   - name: what to call a model.
+  ///   - meta: the `meta.json` of the stores that are read with it.
+  ///   - models: the models that read its tokens.
+  ///   - name: what messages call a model.
   ///   - log: warns if the model has many more words.
-  /// - Throws: `DataError` where there is none, or tokenizer, stores and models are not of one
+  /// - Throws: `DataError` if there is none, or if tokenizer, stores and models do not share one
   ///   vocabulary.
   static func open(
     _ option: String?, _ meta: [StoreMeta], _ models: [ModelConfiguration], named name: String, log: RunLog
@@ -46,7 +46,7 @@ enum TokenizerFit {
     return tokenizer
   }
 
-  /// The ids that a store's `meta.json` repeats.
+  /// The special ids of a tokenizer, which a store's `meta.json` repeats.
   private struct Special: Equatable, CustomStringConvertible {
     let ids: [Int32]
     let range: Range<Int32>

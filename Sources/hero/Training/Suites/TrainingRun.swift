@@ -1,26 +1,26 @@
 import Engine
 import Formats
 
-/// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, whatever
-/// the task.
+/// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, for any
+/// task.
 public struct TrainingRun {
   private let suite: any TaskSuite
 
   /// - Parameter communicator: the ranks that train together.
-  /// - Throws: `DataError` for options that do not go together.
+  /// - Throws: `DataError` for options that do not fit together.
   public init(
     _ configuration: RunConfiguration, log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
     suite = try RunContext(configuration: configuration, log: log, communicator: communicator).suite()
   }
 
-  /// How a run begins.
+  /// The ways in which a run begins.
   public enum Beginning: Sendable {
-    /// In a folder without a run.
+    /// A new run in a folder without a run.
     case anew
-    /// With the run in the output folder and its options, or anew where there is none.
+    /// The run in the output folder with its options, or a new run if there is none.
     case resumed
-    /// The same with options that change what is learnt from here on.
+    /// The run in the output folder, with options that change what is learnt from here on.
     case resumedWithChanges
   }
 
@@ -48,7 +48,7 @@ public struct TrainingRun {
     let (log, communicator) = (suite.log, suite.communicator)
     let folder = RunFolder(path: try configuration.required(\.outputDirectory))
     let resume = beginning != .anew
-    // The first rank alone has to do with the folder.
+    // Only the first rank touches the folder.
     var (lock, folders, hasBegun): (RunLock?, MadeFolders, Bool) = (nil, MadeFolders(), false)
     defer {
       if !hasBegun {
@@ -84,8 +84,7 @@ public struct TrainingRun {
     suite.run.stores.forget()
     try trainer.check()
     let start = try opened.draw(model.store)
-    // A run that goes on has weights of its own. What does not fit them leaves the folder as it
-    // was.
+    // A resumed run has its own weights. If they do not fit, the folder stays as it was.
     if try trainer.begin(resume: resume) == 0 { log.info(start) }
     if communicator.isFirst { try opened.begin(folder, resume: resume) }
     hasBegun = true
@@ -93,7 +92,7 @@ public struct TrainingRun {
     suite.run.tellUnread()
     if communicator.isFirst { describe(folder, configuration, log) }
   }
-  /// What was trained is there, whether its description can be written or not.
+  /// Describes the run in its folder; a failure is only a warning, because the weights are saved.
   private func describe(_ folder: RunFolder, _ configuration: RunConfiguration, _ log: RunLog) {
     do {
       for file in try folder.describe(task: configuration.task) {
@@ -106,7 +105,7 @@ public struct TrainingRun {
 }
 
 extension Precision {
-  /// - Throws: `UsageError` for one in which no model can be trained.
+  /// - Throws: `UsageError` for a precision in which no model can be trained.
   public func requireTraining() throws {
     guard trains else {
       throw UsageError("\(rawValue) encodes and does not train; give --precision auto, or fp32 or bf16")

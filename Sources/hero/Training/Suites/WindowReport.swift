@@ -3,19 +3,18 @@ import Metrics
 import Tasks
 
 extension SplitReport {
-  /// A split's answers as windows of the queries' own videos, and their figures where the truth is
-  /// known.
+  /// Makes the report of a split whose answers are windows of the queries' own videos.
   ///
-  /// Figures are of the very rows that are written.
+  /// The report has figures if the truth is known. They count exactly the rows that are written.
   /// - Parameters:
-  ///   - truths: of the queries that the figures count; none for a hidden split.
-  ///   - name: of the figure that tells which checkpoint is best.
-  ///   - title: of the table.
+  ///   - truths: the truth of the queries that the figures count; empty for a hidden split.
+  ///   - name: the name of the figure that chooses the best checkpoint.
+  ///   - title: the title of the table.
   init(
     _ results: RetrievalResults, options: RetrievalEvaluationOptions, facts: [QueryID: KnownQueries.Facts],
     truths: [WindowTruth], headline name: String, title: String
   ) throws {
-    // In the order of the store.
+    // The rows stand in the order of the store.
     let answers = results.rankings.first { $0.ranking == .singleVideoMoment }?.queries ?? []
     let rows = answers.map { WindowPredictions($0, options, facts[$0.id]) }
     self.init { try WindowPredictions.write(rows, to: $0) }
@@ -29,7 +28,7 @@ extension SplitReport {
 }
 
 extension WindowPredictions {
-  /// The best moments that remain after suppression, ended where the video ends.
+  /// Takes the best moments that remain after suppression, and cuts them at the video's end.
   fileprivate init(
     _ query: QueryPredictions, _ options: RetrievalEvaluationOptions, _ facts: KnownQueries.Facts?
   ) {
@@ -48,7 +47,8 @@ extension WindowPredictions {
       saliency: Self.saliency(query.frameScores, interval: options.frameInterval))
   }
 
-  /// A score from 0 to 1 for every clip of 2 s: (1 + cosine) / 2 of the frame at the clip's middle.
+  /// Returns a score from 0 to 1 for every clip of 2 s: (1 + cosine) / 2 of the frame at its
+  /// middle.
   private static func saliency(_ frames: [Float], interval: Double) -> [Double]? {
     guard !frames.isEmpty else { return nil }
     let length = ClipSaliency.clipLength
@@ -61,10 +61,10 @@ extension WindowPredictions {
 }
 
 extension MetricsTable {
-  /// The figures that are quoted, one a row.
+  /// Makes a table of the figures that are quoted, one per row.
   init(_ metrics: WindowMetrics, title: String) {
     self.init(title: title, headings: ["", "%"])
-    // One table of ten thresholds for each length would be a screen of figures; JSON has them all.
+    // Ten thresholds for each length would fill a screen with figures; JSON has them all.
     let quoted = ["R1@0.5", "R1@0.7", "mAP@0.5", "mAP@0.75"].map { "MR-full-" + $0 }
     for (name, value) in metrics.figures
     where !name.hasPrefix("MR-") || !name.contains("@") || quoted.contains(name) {

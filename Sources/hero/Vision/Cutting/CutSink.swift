@@ -2,13 +2,13 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// The file that packets are copied into.
+/// The file that receives the copied packets.
 final class CutSink {
   private let path: String
   private var container: UnsafeMutablePointer<AVFormatContext>?
-  /// The last decoding time of each stream, in its own unit: they only grow.
+  /// The last decoding time of each stream, in the stream's unit. Decoding times only grow.
   private var last: [Int64]
-  /// Bytes of the packets so far.
+  /// The bytes of the packets written so far.
   private(set) var bytes = 0
 
   init(_ source: CutSource, path: String) throws {
@@ -36,7 +36,7 @@ final class CutSink {
       try FFmpeg.check(
         avcodec_parameters_copy(stream.codecpar, part.stream.codecpar), "write a video",
         file: path)
-      // The tag is another container's.
+      // The tag belongs to the source's container.
       stream.codecpar.codec_tag = 0
       stream.time_base = part.stream.time_base
       stream.avg_frame_rate = hero_av_average_frame_rate(source.video.context, part.stream)
@@ -49,10 +49,12 @@ final class CutSink {
     try FFmpeg.check(avformat_write_header(container, nil), "write", file: path)
   }
 
+  /// Writes a packet to the stream `number`.
+  ///
   /// - Parameters:
-  ///   - packet: with times from the video's beginning on.
-  ///   - unit: of its times.
-  ///   - origin: seconds of the video that become 0.
+  ///   - packet: its times count from the video's beginning.
+  ///   - unit: the unit of the packet's times.
+  ///   - origin: the time in the video that becomes 0, in seconds.
   func write(
     _ packet: UnsafeMutablePointer<AVPacket>, of number: Int, from unit: AVRational, origin: Double
   ) throws {
@@ -70,8 +72,9 @@ final class CutSink {
     try FFmpeg.check(av_interleaved_write_frame(container, packet), "write", file: path)
   }
 
-  /// Ends the file.
-  /// - Returns: its bytes.
+  /// Finishes the file.
+  ///
+  /// - Returns: the size of the file in bytes.
   func finish() throws -> Int {
     guard let container else { return 0 }
     try FFmpeg.check(av_write_trailer(container), "write", file: path)

@@ -2,13 +2,13 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// A video's file, read packet by packet from a place on: its pictures and its sounds.
+/// A video file whose pictures and sounds are read packet by packet, from any place on.
 final class CutSource {
   /// A stream that is copied.
   struct Part {
     var stream: UnsafeMutablePointer<AVStream>
     var clock: PacketClock
-    /// Whether it has come to the moment's end.
+    /// Whether the stream has reached the moment's end.
     var isDone = false
   }
 
@@ -17,11 +17,11 @@ final class CutSource {
   private(set) var parts: [Part]
   let video: VideoFile
 
-  /// Sounds that are copied: a film's languages.
+  /// The most sounds that are copied, such as the languages of a film.
   private static let mostSounds = 8
-  /// Seconds that sounds may lag behind the pictures in a file.
+  /// The most seconds by which sounds lag behind the pictures in a file.
   private static let lag = 10.0
-  /// Seconds by which times of packets are rounded.
+  /// The tolerance for rounded packet times, in seconds.
   private static let rounding = 0.002
 
   init(_ path: String) throws {
@@ -55,13 +55,15 @@ final class CutSource {
     }
   }
 
-  /// Copies what lies in a moment, from the key picture before it on.
+  /// Copies a moment's packets, from the key picture before it on.
+  ///
   /// - Parameters:
-  ///   - place: seconds at which the file is entered; nil for its beginning.
-  ///   - first: when that key picture is shown, where it is known; else the first that comes.
-  ///   - deadline: when the work ends unfinished.
-  /// - Returns: seconds of the video at the key picture; nil where none at or before the moment's
-  ///   beginning was come to, and nothing was copied.
+  ///   - place: the time at which reading starts, in seconds; nil for the file's beginning.
+  ///   - first: the time at which that key picture is shown, if known; nil takes the first one
+  ///     read.
+  ///   - deadline: the time at which the copy fails as too slow.
+  /// - Returns: the key picture's time in the video, in seconds. It is nil, with nothing copied, if
+  ///   reading meets no key picture at or before the moment's beginning.
   func copy(
     from start: Double, to end: Double, entering place: Double?, first: Double? = nil, into sink: CutSink,
     limits: VideoCut.Limits,
@@ -71,10 +73,10 @@ final class CutSource {
     var packet = av_packet_alloc()
     defer { av_packet_free(&packet) }
     guard let packet else { throw DataError("out of memory", file: path) }
-    // Where sounds begin to count: at the key picture where the file will begin there.
+    // Sounds count from the moment where players start there, else from the key picture.
     let isShown = ending == "mp4"
     var key: Double?
-    /// When the picture that was read last is decoded, and until when pictures are shown.
+    /// The decoding time of the last picture read, and the end of the pictures shown so far.
     var (pictures, covered) = (-Double.infinity, -Double.infinity)
     while parts.contains(where: { !$0.isDone }) {
       try check()
@@ -93,7 +95,7 @@ final class CutSource {
         if key == nil, packet.flags & AV_PKT_FLAG_KEY != 0,
           first.map({ shown >= $0 - Self.rounding }) ?? true
         {
-          // What lies between is not there: the file was not entered where its times say.
+          // The pictures between are missing: reading did not start where the file's times say.
           guard shown <= start + Self.rounding || first != nil else { return nil }
           key = shown
         }
@@ -120,12 +122,14 @@ final class CutSource {
     return key
   }
 
-  /// When the last key picture at or before a moment's beginning is shown. It is found by reading
-  /// the pictures before it: in containers without an index, as MPEG-TS, seeking leads to any
-  /// picture.
-  /// - Parameter place: seconds at which the file is entered; nil for its beginning.
-  /// - Returns: from the file's beginning on also the first key picture within the moment; nil
-  ///   where there is none.
+  /// Returns when the last key picture at or before a moment's beginning is shown.
+  ///
+  /// It reads all pictures on the way. In containers without an index, such as MPEG-TS, a seek may
+  /// lead to any picture.
+  ///
+  /// - Parameter place: the time at which reading starts, in seconds; nil for the file's beginning.
+  /// - Returns: nil if there is none. From the file's beginning on, the first key picture within
+  ///   the moment will do.
   func key(
     before start: Double, end: Double, entering place: Double?, limits: VideoCut.Limits,
     deadline: ContinuousClock.Instant,
@@ -165,7 +169,7 @@ final class CutSource {
       "cutting takes more than \(Int(limits.time)) s", file: path, cure: "Cut a shorter moment")
   }
 
-  /// When a picture is shown, where its container does not say it.
+  /// Sets the time at which a picture is shown if its container states none.
   private func fillTime(
     of packet: UnsafeMutablePointer<AVPacket>, _ stream: UnsafeMutablePointer<AVStream>
   ) throws {
@@ -181,8 +185,7 @@ final class CutSource {
 }
 
 extension VideoFile {
-  /// Continues reading from the last key picture before `time`, in seconds from the file's
-  /// beginning.
+  /// Continues reading at the last key picture before `time`, in seconds from the file's beginning.
   func seek(to time: Double) {
     let unit = stream.time_base.value ?? 0
     // Streams without times are read from their beginning.

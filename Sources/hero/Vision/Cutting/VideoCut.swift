@@ -2,52 +2,53 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// A moment of a video as a file of its own, without coding anything anew.
+/// A moment of a video, copied into a file of its own without re-encoding.
 ///
-/// FFmpeg's libraries do it, which the program opens at run time for all work on videos. FFmpeg's
-/// program need not be installed, and the same formats and protocols are allowed as for features.
+/// FFmpeg's libraries do the work, which hero loads at run time for everything on videos. FFmpeg's
+/// program need not be installed. The allowed formats and protocols are those of feature
+/// extraction.
 ///
-/// A decoder needs a key picture to start from, so the file starts at the last one before the
-/// moment. MP4 has an edit list by which players start at the moment itself; it serves for all
-/// codecs that it can hold. Matroska takes the others, and plays from the key picture. At the end a
+/// A decoder must start from a key picture, so the file starts at the last one before the moment.
+/// MP4 holds an edit list, by which players start at the moment itself. It serves for all codecs
+/// that it can hold. Matroska serves for the others, and plays from the key picture. At the end a
 /// few pictures may follow that are coded before the moment's last one.
 public struct VideoCut: Sendable {
-  /// What a cut may take.
+  /// The limits of a cut.
   public struct Limits: Sendable {
-    /// Seconds of the moment.
+    /// The longest moment, in seconds.
     public var moment = 3600.0
-    /// Bytes of the file.
+    /// The largest file, in bytes.
     public var bytes = 8 << 30
-    /// Seconds of work.
+    /// The longest run time, in seconds.
     public var time = 3600.0
 
-    /// The defaults above.
+    /// Creates the default limits.
     public init() {}
   }
 
   /// The file's path.
   public let path: String
-  /// Size of the file.
+  /// The size of the file in bytes.
   public let bytes: Int
-  /// Seconds of the video at which what is in the file begins: its key picture.
+  /// The time in the video of the file's first picture, a key picture, in seconds.
   public let begins: Double
-  /// Whether players that follow edit lists begin at the moment itself.
+  /// Whether players that follow edit lists start at the moment itself.
   public let isExact: Bool
 
-  /// The ending of the file that the moments of a video become: `mp4` or `mkv`.
+  /// Returns the file name extension for moments of a video: `mp4` or `mkv`.
   ///
   /// - Throws: `DataError` if the video cannot be opened.
   public static func ending(of video: String) throws -> String { try CutSource(video).ending }
 
-  /// Writes a moment into a file that is not there yet.
+  /// Writes a moment to a new file.
   ///
   /// - Parameters:
   ///   - video: the path of the video.
-  ///   - start: seconds from the video's beginning; as `end`.
-  ///   - file: the path to write, with the ending that ``ending(of:)`` gives.
-  ///   - check: is called often; what it throws ends the work.
-  /// - Throws: `DataError` where the video cannot be read or cut, a limit is passed, or there is
-  ///   something of the name; then no file is left.
+  ///   - start: seconds from the video's beginning, as is `end`.
+  ///   - file: the path to write, with the extension that ``ending(of:)`` returns.
+  ///   - check: is called often; an error that it throws ends the work.
+  /// - Throws: `DataError` if the video cannot be read or cut, a limit is exceeded, or `file`
+  ///   exists. No new file is left then.
   public static func write(
     _ video: String, from start: Double, to end: Double, into file: String, limits: Limits = Limits(),
     check: () throws -> Void = {}
@@ -68,7 +69,7 @@ public struct VideoCut: Sendable {
     var sink = try CutSink(source, path: temporary)
     var begins = try source.copy(
       from: start, to: end, entering: start, into: sink, limits: limits, deadline: deadline, check: check)
-    // Where the key picture was not come to, it is looked for before, at last from the beginning.
+    // If reading met no key picture, start further back, at last from the file's beginning.
     for back in [10, 60, nil] as [Double?] where begins == nil {
       let place = back.map { start - $0 }
       if let place, place <= 0 { continue }
@@ -87,7 +88,7 @@ public struct VideoCut: Sendable {
         cure: "Cut another moment")
     }
     let bytes = try sink.finish()
-    // A link never takes another file's place; file systems without links have to be asked before.
+    // A link never replaces a file. On file systems without links, check first.
     if link(temporary, file) != 0 {
       guard errno != EEXIST, !exists(file) else { throw existsAlready(file) }
       guard rename(temporary, file) == 0 else { throw DataError.system("write", file: file) }
@@ -100,14 +101,14 @@ public struct VideoCut: Sendable {
     return lstat(path, &status) == 0
   }
 
-  /// The message for an existing file.
+  /// Returns the error for an existing file.
   public static func existsAlready(_ path: String) -> DataError {
     DataError("exists already, and stays as it is", file: path, cure: "Move it to have it written anew")
   }
 
-  /// A name that says video and times, in seconds: `VIDEO_83.0-90.5.mp4`.
+  /// Returns a file name from the video and the times in seconds: `VIDEO_83.0-90.5.mp4`.
   ///
-  /// - Parameter video: any text; what no file's name can hold becomes `_`.
+  /// - Parameter video: any text; characters that no file name can hold become `_`.
   public static func name(of video: String, from start: Double, to end: Double, ending: String) -> String {
     var bytes: [UInt8] = []
     for scalar in video.unicodeScalars {

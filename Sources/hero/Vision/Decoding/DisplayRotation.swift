@@ -1,22 +1,21 @@
 import CFFmpeg
 import Foundation
 
-/// How a stream's pictures are turned and mirrored to be shown, from the matrix that its container
-/// may carry.
+/// The filters that rotate and mirror a stream's pictures for display.
 ///
-/// Telephones store upright videos lying on their side. Source: what FFmpeg's program does by
-/// itself (`-autorotate`).
+/// They follow the display matrix that a container may carry: telephones store upright videos lying
+/// on their side. Source: the `-autorotate` of FFmpeg's program.
 struct DisplayRotation {
-  /// FFmpeg's filters in order, with their options.
+  /// The FFmpeg filters in their order, with their options.
   let filters: [(name: String, options: String)]
-  /// Whether height and width change places.
+  /// Whether the rotation swaps width and height.
   let swapsSides: Bool
 
   init(of stream: UnsafeMutablePointer<AVStream>) {
     self.init(matrix: hero_av_display_matrix(stream).map { Array(UnsafeBufferPointer(start: $0, count: 9)) })
   }
 
-  /// - Parameter matrix: nine numbers as containers have them, nil where there is none.
+  /// - Parameter matrix: the nine numbers of the display matrix, nil if there is none.
   init(matrix: [Int32]?) {
     guard let matrix, matrix.count == 9 else {
       (filters, swapsSides) = ([], false)

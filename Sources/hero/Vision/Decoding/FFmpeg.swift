@@ -1,9 +1,9 @@
 import CFFmpeg
 import Formats
 
-/// FFmpeg's libraries, opened at the first use.
+/// FFmpeg's libraries, which hero loads at the first use.
 enum FFmpeg {
-  /// Throws `DataError` where they are not installed.
+  /// Loads the libraries; throws `DataError` if they are not installed.
   static func load() throws {
     if let problem = hero_ffmpeg_load() {
       throw DataError(
@@ -12,14 +12,14 @@ enum FFmpeg {
     }
   }
 
-  /// What an error number means.
+  /// Returns FFmpeg's description of an error code.
   static func text(_ code: Int32) -> String {
     var text = [CChar](repeating: 0, count: 128)
     av_strerror(code, &text, text.count)
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Throws where a call returned an error.
+  /// Throws `DataError` if FFmpeg's `code` is an error, else returns it.
   @discardableResult
   static func check(_ code: Int32, _ action: String, file: String) throws -> Int32 {
     guard code < 0 else { return code }
@@ -30,6 +30,6 @@ enum FFmpeg {
 }
 
 extension AVRational {
-  /// The quotient; nil where the denominator is 0.
+  /// The quotient, or nil if the denominator is 0.
   var value: Double? { den == 0 ? nil : Double(num) / Double(den) }
 }

@@ -1,7 +1,7 @@
 import CFFmpeg
 
-// FFmpeg's structures by the loaded version's layout, under FFmpeg's own names. `pointee` would
-// have the layout of the headers that hero is compiled with.
+// These accessors read FFmpeg's structures, under FFmpeg's own names, by the layout of the loaded
+// version. `pointee` would use the layout of the headers that hero is compiled with.
 
 private func place<Value>(
   _ structure: UnsafeRawPointer, _ field: hero_av_field

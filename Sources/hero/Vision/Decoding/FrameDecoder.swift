@@ -1,10 +1,9 @@
 import CFFmpeg
 import Formats
 
-/// The pictures of a video one after the other, as they were coded.
+/// A decoder of a video's pictures, one after the other, without scaling or rotation.
 ///
-/// Damage is passed over as FFmpeg's program does it: what cannot be decoded is left out, and the
-/// file ends where nothing more can be read.
+/// It skips what cannot be decoded, as FFmpeg's program does. The file ends where reading fails.
 final class FrameDecoder {
   private let file: VideoFile
   private var codec: UnsafeMutablePointer<AVCodecContext>?
@@ -13,12 +12,13 @@ final class FrameDecoder {
   private var isDraining = false
   private var clock: PacketClock
   private var hasPicture = false
-  /// What could not be read or decoded.
+  /// The number of packets and pictures that could not be read or decoded.
   private(set) var damages = 0
-  /// When the last picture ends, in the stream's unit; no time where there was none.
+  /// The time at which the last picture ends, in the stream's unit; `FFmpeg.noTime` if there was
+  /// none.
   var end: Int64 { hasPicture ? clock.end : FFmpeg.noTime }
 
-  /// Errors in a row, without any picture, after which the rest is given up.
+  /// The number of errors in a row, without a picture, after which the decoder gives up.
   private static let patience = 10_000
 
   /// - Throws: `DataError` if there is no decoder for the video's codec.
@@ -48,8 +48,9 @@ final class FrameDecoder {
     av_frame_free(&frame)
   }
 
-  /// The next picture, which stays as it is until the next call; nil at the end. Its `pts` is in
-  /// the stream's unit.
+  /// Returns the next picture, or nil at the end.
+  ///
+  /// The picture is valid until the next call. Its `pts` is in the stream's unit.
   func next() throws -> UnsafeMutablePointer<AVFrame>? {
     guard let frame else { return nil }
     var errors = 0
@@ -70,17 +71,16 @@ final class FrameDecoder {
     return nil
   }
 
-  /// Continues reading from the last independently decodable picture before `time`, in seconds from
-  /// the file's beginning.
+  /// Continues reading at the last key picture before `time`, in seconds from the file's beginning.
   func seek(to time: Double) {
     file.seek(to: time)
     clock.begin()
   }
 
-  /// Gives the decoder one packet of the stream; false if that failed.
+  /// Sends the stream's next packet to the decoder, and returns false if that failed.
   ///
-  /// - Throws: `DataError` for one that is encrypted (ISO 23001-7): without its key it is noise, of
-  ///   which decoders make pictures too.
+  /// - Throws: `DataError` for an encrypted packet (ISO 23001-7). Without its key it is noise,
+  ///   which decoders turn into pictures too.
   private func feed() throws -> Bool {
     guard let packet else { return false }
     while true {

@@ -2,11 +2,11 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// A folder of pictures, one file each, as a video of so many a second: what was cut into frames,
-/// as TVQA's and TVR's videos are published.
+/// A folder of pictures, one file each, read as a video of a given picture rate.
 ///
-/// JPEG and PNG, in the natural order of their names (`frame2.jpg` before `frame10.jpg`). One that
-/// cannot be decoded counts as damage, and the one before is seen for longer.
+/// TVQA's and TVR's videos are published in this form. The files are JPEG or PNG, in the natural
+/// order of their names (`frame2.jpg` before `frame10.jpg`). A file that cannot be decoded counts
+/// as damage; the picture before it is shown for longer.
 final class FrameFolder: PictureSource {
   let path: String
   let width: Int
@@ -20,8 +20,7 @@ final class FrameFolder: PictureSource {
   private let files: [String]
 
   /// - Parameter rate: pictures a second.
-  /// - Throws: `DataError` where the folder has no picture that can be decoded, or FFmpeg is not
-  ///   installed.
+  /// - Throws: `DataError` if no picture in the folder can be decoded, or FFmpeg is not installed.
   init(path: String, rate: PictureRate) throws {
     try FFmpeg.load()
     self.path = path
@@ -38,7 +37,7 @@ final class FrameFolder: PictureSource {
     (width, height) = try Self.size(ofFirst: files, in: path)
   }
 
-  /// Of the first picture that can be decoded.
+  /// Returns the width and height of the first picture that can be decoded.
   private static func size(ofFirst files: [String], in path: String) throws -> (Int, Int) {
     var reason: DataError?
     for file in files {
@@ -93,9 +92,9 @@ final class FrameFolder: PictureSource {
   }
 }
 
-/// One picture's file.
+/// A decoder of single picture files.
 enum CodedPicture {
-  /// No camera's is larger.
+  /// The most bytes of a picture file; no camera writes a larger one.
   private static let mostBytes = 256 << 20
   private static let mostPixels: Int64 = 1 << 27
 
@@ -104,9 +103,10 @@ enum CodedPicture {
     av_frame_free(&freed)
   }
 
-  /// - Returns: the caller's to free.
-  /// - Throws: `DataError` where it is no JPEG or PNG, too large or damaged. What its bytes are
-  ///   counts, not its name.
+  /// Decodes the file at `path`; the caller frees the result.
+  ///
+  /// - Throws: `DataError` if the file is not a JPEG or PNG by its first bytes, is too large or
+  ///   damaged. The file's name does not matter.
   static func decoded(_ path: String) throws -> UnsafeMutablePointer<AVFrame> {
     try PlainFile.size(path)
     let bytes = try FileBytes.read(path: path, limit: mostBytes)
@@ -143,8 +143,7 @@ enum CodedPicture {
   }
 }
 
-/// Names in the order in which a person counts: runs of digits by their numbers, all else by its
-/// bytes.
+/// The order in which a person sorts names: by value for runs of digits, else by bytes.
 enum NaturalOrder {
   static func precedes(_ a: String, _ b: String) -> Bool {
     var (x, y) = (Array(a.utf8)[...], Array(b.utf8)[...])
@@ -161,13 +160,13 @@ enum NaturalOrder {
       }
     }
     if x.isEmpty != y.isEmpty { return x.isEmpty }
-    // `1.jpg` and `01.jpg` count the same.
+    // `1.jpg` and `01.jpg` have equal numbers.
     return a.utf8.lexicographicallyPrecedes(b.utf8)
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
-  /// Takes a run of digits; without the zeros that lead it.
+  /// Removes the leading run of digits, and returns it without leading zeros.
   private static func number(_ bytes: inout ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     let digits = bytes.prefix(while: isDigit)
     bytes = bytes.dropFirst(digits.count)

@@ -1,22 +1,23 @@
 import CFFmpeg
 
-/// When a stream's packets are decoded and its pictures shown, as FFmpeg's program computes it.
+/// The times at which packets are decoded and pictures are shown, as FFmpeg's program computes
+/// them.
 ///
-/// Containers' times may be missing (raw streams), restart or jump (joined recordings of
-/// broadcasts). A missing decoding time follows from the packet before and its duration. In
-/// containers whose times are known to jump (MPEG-TS), a step of more than 10 s or backwards moves
-/// everything after it. In other containers a step of more than 30 hours counts as no time at all.
-/// Source: `process_input` and `process_input_packet` of FFmpeg 5.1.
+/// Times may be missing (raw streams), restart or jump (joined recordings of broadcasts). The clock
+/// derives a missing decoding time from the packet before and its duration. In containers whose
+/// times may jump (MPEG-TS), a step backwards or of more than 10 s shifts all later times. In other
+/// containers it ignores a time more than 30 hours off. Source: `process_input` and
+/// `process_input_packet` of FFmpeg 5.1.
 struct PacketClock {
-  /// Added to times, in microseconds, so that the file begins at 0.
+  /// The offset added to times so that the file begins at 0, in microseconds.
   private var shift: Int64
   private let unit: AVRational
   private let mayJump: Bool
-  /// How long a packet without a duration is shown, in microseconds; 0 if unknown.
+  /// The duration of a packet that has none of its own, in microseconds; 0 if unknown.
   private let usualDuration: Int64
-  /// Of the packet to come, in microseconds.
+  /// The expected decoding time of the next packet, in microseconds.
   private var nextDecoding: Int64?
-  /// When the picture to come is shown, in microseconds.
+  /// The time at which the next picture is shown, in microseconds.
   private var next: Int64 = 0
   private var lastDuration: Int64 = 0
   private let firstDecoding: Int64
@@ -24,15 +25,15 @@ struct PacketClock {
   private static let jump: Int64 = 10_000_000
   private static let nonsense: Int64 = 3600 * 30 * 1_000_000
 
-  /// - Parameter delay: pictures that the decoder holds back.
+  /// - Parameter delay: the number of pictures that the decoder holds back.
   init(_ file: VideoFile, delay: Int) {
     self.init(file.stream, in: file.context, start: file.startMicroseconds, delay: delay)
   }
 
   /// - Parameters:
-  ///   - stream: of pictures or of sound.
-  ///   - start: of the file, in microseconds.
-  ///   - delay: pictures that the decoder holds back.
+  ///   - stream: a stream of pictures or sound.
+  ///   - start: the time at which the file begins, in microseconds.
+  ///   - delay: the number of pictures that the decoder holds back.
   init(
     _ stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>, start: Int64,
     delay: Int
@@ -49,13 +50,13 @@ struct PacketClock {
       average > 1e-3 && average.isFinite ? 0 &- Int64(Double(max(0, min(delay, 64))) * 1e6 / average) : 0
   }
 
-  /// Nothing is expected any more: after reading elsewhere.
+  /// Forgets the expected decoding time, after a seek.
   mutating func begin() { nextDecoding = nil }
 
   private func microseconds(_ time: Int64) -> Int64 { av_rescale_q(time, unit, hero_av_microseconds()) }
   private func own(_ time: Int64) -> Int64 { av_rescale_q(time, hero_av_microseconds(), unit) }
 
-  /// Gives a packet its times: in the stream's unit, from the file's beginning on.
+  /// Sets a packet's times, in the stream's unit, counted from the file's beginning.
   mutating func set(_ packet: UnsafeMutablePointer<AVPacket>) {
     let none = FFmpeg.noTime
     func moved(_ time: Int64, by microseconds: Int64) -> Int64 {
@@ -66,8 +67,8 @@ struct PacketClock {
     if packet.dts != none {
       let time = microseconds(packet.dts)
       if mayJump {
-        // Before anything is expected, a jump is one from the last packet; then one from what is
-        // expected.
+        // A jump is too large a step from the expected time. A packet without one, such as the
+        // first, never jumps.
         if let delta = jump(to: time) {
           shift &-= delta
           packet.dts = moved(packet.dts, by: 0 &- delta)
@@ -88,7 +89,7 @@ struct PacketClock {
     nextDecoding = time &+ lastDuration
   }
 
-  /// How far a time is from what is expected, where that is too far.
+  /// Returns how far a time is from the expected one if that is a jump, else nil.
   private func jump(to time: Int64) -> Int64? {
     guard let expected = nextDecoding else { return nil }
     let delta = time &- expected
@@ -96,7 +97,7 @@ struct PacketClock {
     return delta.magnitude > UInt64(Self.jump) || isBack ? delta : nil
   }
 
-  /// Gives a picture its time, and keeps when it ends.
+  /// Sets a picture's time, and records when the picture ends.
   mutating func show(_ frame: UnsafeMutablePointer<AVFrame>) {
     let guess = frame.best_effort_timestamp
     let shown = guess == FFmpeg.noTime ? next : microseconds(guess)
@@ -105,6 +106,6 @@ struct PacketClock {
     next = shown &+ (duration > 0 ? microseconds(duration) : lastDuration)
   }
 
-  /// When the last picture ends, in the stream's unit.
+  /// The time at which the last picture ends, in the stream's unit.
   var end: Int64 { own(next) }
 }

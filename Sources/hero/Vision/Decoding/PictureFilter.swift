@@ -2,19 +2,18 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// How pictures are interpolated when they are scaled.
+/// The interpolation with which pictures are scaled.
 public enum Scaling: String, Sendable, CaseIterable {
-  /// What FFmpeg's program does since version 5.
+  /// The default of FFmpeg's program since version 5.
   case bicubic
-  /// What it did before, when the reference's features were made.
+  /// The default before version 5, with which the reference's features were made.
   case bilinear
 }
 
-/// A chain of FFmpeg's filters: turned upright, a constant number of pictures a second, scaled,
-/// cut, in red, green and blue.
+/// A chain of FFmpeg filters: rotation, a constant picture rate, scaling, cropping and RGB.
 ///
-/// The same filters with the same options as the reference's command lines, so that the same
-/// pictures come out:
+/// The filters and options are those of the reference's command lines, so the pictures are the
+/// same:
 ///
 ///     fps=R, scale=W:H [, crop=S:S:X:Y], format=rgb24
 final class PictureFilter {
@@ -26,8 +25,8 @@ final class PictureFilter {
   private let format: [Int32]
 
   /// - Parameters:
-  ///   - frame: one of the pictures to come, for their size and kind.
-  ///   - filters: names and options; what turns pictures upright comes before them.
+  ///   - frame: one of the coming pictures, for their size and pixel format.
+  ///   - filters: names and options; the filters of the rotation come before them.
   init(
     _ file: any PictureSource, like frame: UnsafeMutablePointer<AVFrame>,
     filters: [(name: String, options: String)]
@@ -79,23 +78,24 @@ final class PictureFilter {
     [frame.width, frame.height, frame.format]
   }
 
-  /// Whether the filters were made for such pictures; a stream may change its pictures' size.
+  /// Returns whether the filters fit this picture; a stream may change its pictures' size.
   func accepts(_ frame: UnsafeMutablePointer<AVFrame>) -> Bool { Self.format(of: frame) == format }
 
-  /// Takes a picture, which stays the caller's.
+  /// Adds a picture, which the caller keeps.
   func push(_ frame: UnsafeMutablePointer<AVFrame>) throws {
     try FFmpeg.check(
       av_buffersrc_add_frame_flags(source, frame, Int32(AV_BUFFERSRC_FLAG_KEEP_REF)), "filter a picture",
       file: file.path)
   }
 
-  /// No picture follows; the last one ends at `time`, in the stream's unit.
+  /// Ends the input; the last picture ends at `time`, in the stream's unit.
   func finish(at time: Int64) throws {
     try FFmpeg.check(av_buffersrc_close(source, time, 0), "end the filters", file: file.path)
   }
 
-  /// The next picture that is done, valid until the next call; nil if more must be pushed, or at
-  /// the end.
+  /// Returns the next filtered picture, valid until the next call.
+  ///
+  /// It is nil if the chain needs more input, and at the end.
   func pull() throws -> UnsafeMutablePointer<AVFrame>? {
     guard let output else { return nil }
     av_frame_unref(output)

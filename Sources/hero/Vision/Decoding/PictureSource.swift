@@ -1,38 +1,42 @@
 import CFFmpeg
 
-/// What pictures come from: a video's file, or a folder with a file for each.
+/// A source of pictures: a video file, or a folder with one file for each picture.
 protocol PictureSource: AnyObject {
   var path: String { get }
-  /// Pixels of a picture as it is shown.
+  /// The width of a picture as it is shown, in pixels.
   var width: Int { get }
   var height: Int { get }
-  /// How pictures are turned to be shown.
+  /// The rotation that the pictures need for display.
   var rotation: DisplayRotation { get }
   /// The unit of the pictures' times, in seconds.
   var timeBase: AVRational { get }
-  /// Pictures a second for the filters; 0 where unknown.
+  /// The rate that the filters are told, in pictures a second; 0 if unknown.
   var guessedRate: AVRational { get }
-  /// Average pictures a second; nil if unknown.
+  /// The average number of pictures a second; nil if unknown.
   var frameRate: Double? { get }
-  /// Seconds on the container's own clock at which it begins.
+  /// The time of the beginning on the container's own clock, in seconds.
   var start: Double { get }
-  /// Seconds; nil if unknown.
+  /// The duration in seconds; nil if unknown.
   var duration: Double? { get }
 
-  /// The duration that decides how often a short video is sampled.
+  /// Returns the duration that decides how often a short video is sampled.
   func checkedDuration(from interval: FrameInterval) throws -> Double?
-  /// - Throws: `DataError` if there is no decoder for its pictures.
+  /// Creates a decoder.
+  ///
+  /// - Throws: `DataError` if FFmpeg has no decoder for the pictures.
   func decoder(threads: Int) throws -> any PictureDecoder
 }
 
-/// Pictures one after the other, as they were coded.
+/// A decoder of a source's pictures, one after the other, without scaling or rotation.
 protocol PictureDecoder: AnyObject {
-  /// The next picture, which stays as it is until the next call; nil at the end. Its `pts` is in
-  /// the source's unit.
+  /// Returns the next picture, or nil at the end.
+  ///
+  /// The picture is valid until the next call. Its `pts` is in the source's unit.
   func next() throws -> UnsafeMutablePointer<AVFrame>?
-  /// What could not be read or decoded.
+  /// The number of packets and pictures that could not be read or decoded.
   var damages: Int { get }
-  /// When the last picture ends, in the source's unit; no time where there was none.
+  /// The time at which the last picture ends, in the source's unit; `FFmpeg.noTime` if there was
+  /// none.
   var end: Int64 { get }
 }
 

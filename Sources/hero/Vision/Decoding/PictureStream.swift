@@ -1,20 +1,21 @@
 import CFFmpeg
 import Formats
 
-/// So many pictures a second.
+/// A picture rate: pictures a second, as a fraction.
 public struct PictureRate: Equatable, Sendable {
-  /// Pictures in ``denominator`` seconds.
+  /// The number of pictures in ``denominator`` seconds.
   public var numerator: Int
-  /// Seconds.
+  /// The number of seconds for ``numerator`` pictures.
   public var denominator: Int
 
-  /// numerator / denominator pictures a second; 30000/1001 is NTSC's.
+  /// Creates the rate numerator / denominator; 30000/1001 is NTSC's.
   public init(numerator: Int, denominator: Int) {
     (self.numerator, self.denominator) = (numerator, denominator)
   }
 
-  /// A number in decimal digits, or two with a stroke between them; Swift reads hexadecimal ones
-  /// too.
+  /// Parses a decimal number, or two with a slash between them.
+  ///
+  /// Hexadecimal numbers, which Swift's `Double` accepts, are refused.
   static func fraction(_ text: String) -> (Double, Double)? {
     guard text.utf8.allSatisfy({ "0123456789./eE+-".utf8.contains($0) }) else { return nil }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Double($0) }
@@ -24,8 +25,9 @@ public struct PictureRate: Equatable, Sendable {
     return (first, second)
   }
 
-  /// - Parameter text: `3`, `23.976` or `30000/1001`, from one an hour to 1,000 a second; nil for
-  ///   anything else.
+  /// Parses `3`, `23.976` or `30000/1001`: a rate from one picture an hour to 1,000 a second.
+  ///
+  /// Returns nil for any other text.
   public init?(_ text: String) {
     guard let (first, second) = Self.fraction(text), case let rate = first / second, rate.isFinite,
       (1.0 / 3600...1000).contains(rate), first.magnitude < 1e6, second.magnitude < 1e6
@@ -44,13 +46,13 @@ public struct PictureRate: Equatable, Sendable {
   }
 }
 
-/// What one network sees of a video, and how far it is: filters, and the constant rate of FFmpeg's
+/// The pictures of a video as one network sees them: filtered, and at the constant rate of FFmpeg's
 /// raw output.
 final class PictureStream {
   private let file: any PictureSource
   private let filters: [(name: String, options: String)]
   private let rate: PictureRate
-  /// Of the resulting pictures.
+  /// The width of the resulting pictures, in pixels.
   let width: Int
   let height: Int
   private var filter: PictureFilter?
@@ -58,16 +60,16 @@ final class PictureStream {
   private var last: [UInt8]
   private var hasPicture = false
   private var lastTime: Int64?
-  /// The first decoded picture, until a result exists.
+  /// The first decoded picture, kept until there is a result.
   private var first: UnsafeMutablePointer<AVFrame>?
   private let body: (UnsafeBufferPointer<UInt8>) throws -> Void
 
-  /// The longest stretch without a picture, in seconds, that is filled up.
+  /// The longest gap between pictures that is filled, in seconds.
   private static let longestGap = 3600.0
   private static let longestSide = 1 << 14
 
   /// - Parameters:
-  ///   - body: is given each picture: width·height·3 bytes, red, green and blue, row by row.
+  ///   - body: receives each picture: width·height·3 bytes, red, green and blue, row by row.
   init(
     _ file: any PictureSource, rate: PictureRate, input: NetworkInput, scaling: Scaling,
     _ body: @escaping (UnsafeBufferPointer<UInt8>) throws -> Void
@@ -95,20 +97,20 @@ final class PictureStream {
 
   deinit { av_frame_free(&first) }
 
-  /// The size in which a network sees the pictures of a file.
+  /// Returns the size in pixels at which a network sees a file's pictures.
   static func size(of file: any PictureSource, for input: NetworkInput) -> (width: Int, height: Int) {
     input.isCropped
       ? (width: input.side, height: input.side)
       : scaledSize(width: file.width, height: file.height, side: input.side)
   }
 
-  /// The shorter side becomes `side`, the other one ⌊long·side/short⌋.
+  /// Returns the size whose shorter side is `side` and whose longer one is ⌊long·side/short⌋.
   static func scaledSize(width: Int, height: Int, side: Int) -> (width: Int, height: Int) {
     height >= width
       ? (width: side, height: height * side / width) : (width: width * side / height, height: side)
   }
 
-  /// Takes one decoded picture.
+  /// Adds one decoded picture.
   func push(_ frame: UnsafeMutablePointer<AVFrame>) throws {
     let time = frame.pts
     if let lastTime, time != FFmpeg.noTime, seconds(from: lastTime, to: time) > Self.longestGap {
@@ -125,14 +127,16 @@ final class PictureStream {
     try drain()
   }
 
-  /// No picture follows of this size; the last one ends at `time`.
+  /// Ends the pictures of the current size; the last one ends at `time`.
   private func finish(at time: Int64) throws {
     let isFar = lastTime.map { seconds(from: $0, to: time) > Self.longestGap } ?? false
     try filter?.finish(at: isFar ? lastTime ?? time : time)
     try drain()
   }
 
-  /// Ends the stream. A video so short that no picture falls due is seen as its first one.
+  /// Ends the stream.
+  ///
+  /// If the video is too short for any picture at this rate, the result is its first picture.
   func end(at time: Int64) throws {
     try finish(at: time)
     guard !hasPicture, let first else { return }
@@ -144,7 +148,7 @@ final class PictureStream {
     }
   }
 
-  /// Between two times of the stream.
+  /// Returns the seconds between two times of the stream.
   private func seconds(from start: Int64, to end: Int64) -> Double {
     (Double(end) - Double(start)) * (file.timeBase.value ?? 0)
   }
@@ -158,7 +162,7 @@ final class PictureStream {
       else {
         throw DataError("its pictures begin hours after the file does", file: file.path)
       }
-      // Before the first picture there is no other to repeat.
+      // Before the first picture there is none to repeat.
       if hasPicture { for _ in 0..<old { try last.withUnsafeBufferPointer(body) } }
       try pack(picture)
       for _ in 0..<(hasPicture ? new : old + new) { try last.withUnsafeBufferPointer(body) }
@@ -185,20 +189,21 @@ final class PictureStream {
   }
 }
 
-/// How often each picture is written to an output of constant rate that begins at 0. Usually once,
-/// more often after a gap, never if it comes too late.
+/// The number of times that each picture is written to an output of constant rate from time 0.
 ///
-/// Source: FFmpeg's program, whose output of raw pictures is of constant rate (`-vsync cfr`).
+/// It is usually one: more after a gap, none if the picture is late. Source: the raw output of
+/// FFmpeg's program, which has a constant rate (`-vsync cfr`).
 struct ConstantRateClock {
-  /// The number of the next picture that is written.
+  /// The number of the next picture to write.
   private var next: Int64 = 0
 
-  /// - Parameter time: of a picture, counted in pictures.
-  /// - Returns: how often the picture before it is written again, then how often this one; nil for
-  ///   a time beyond all sense.
+  /// Returns how often to repeat the picture before, then how often to write this one.
+  ///
+  /// - Parameter time: the time of this picture, as a count of output pictures.
+  /// - Returns: nil if the time is 2⁴⁰ pictures or more from 0.
   mutating func copies(at time: Int64) -> (last: Int, this: Int)? {
     guard time.magnitude < 1 << 40 else { return nil }
-    // FFmpeg compares with −1.1 and 1.1; for whole numbers that is too late, in time, and after a
+    // FFmpeg compares with −1.1 and 1.1. For whole numbers that means late, on time, or after a
     // gap.
     let ahead = time - next
     if ahead < -2 { return (0, 0) }

@@ -1,12 +1,11 @@
 import CFFmpeg
 
 extension VideoFile {
-  /// The duration that decides how often a short video is sampled. nil where the container says
-  /// that the video is hardly longer than an interval, but its packets last longer than that and
-  /// than it says.
+  /// Returns the duration that decides how often a short video is sampled.
   ///
-  /// Reads the file's beginning a second time, as far as an interval, and only for so short a
-  /// duration.
+  /// It is nil if the container states hardly more than an interval, but the packets last longer
+  /// than that and than stated. For so short a duration it reads the file's beginning a second
+  /// time, as far as an interval.
   func checkedDuration(from interval: FrameInterval) throws -> Double? {
     guard let duration, duration < interval.seconds + 0.1 else { return duration }
     let file = try VideoFile(path: path)

@@ -2,24 +2,26 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// The subtitles of one language within a video file.
+/// One subtitle track of a video file.
 public struct SubtitleTrack: Sendable {
-  /// As the container has it, such as `eng`; nil if it says nothing.
+  /// The language as the container names it, such as `eng`; nil if it names none.
   public let language: String?
-  /// What FFmpeg calls the format, such as `subrip`.
+  /// FFmpeg's name of the subtitle format, such as `subrip`.
   public let codec: String
-  /// In the order of their beginnings.
+  /// The cues in the order of their start times.
   public let cues: [SubtitleCue]
-  /// Whether the container says that they are not all that is said: signs and foreign words only
-  /// (forced), or a commentary.
+  /// Whether the track covers only part of the speech: signs and foreign words (forced), or a
+  /// commentary. The container says so.
   public let isPartial: Bool
-  /// Whether they tell of noises too, for those who hear little.
+  /// Whether the track describes noises too, for the hard of hearing.
   public let hasNoises: Bool
-  /// Cues of signs, which are not among ``cues``.
+  /// The number of cues that show signs; ``cues`` does not contain them.
   public let signs: Int
 
-  /// The track to search by: with any text, full before forced, English before others, without
-  /// noises before with them; of equal ones the first.
+  /// Returns the track to search by, nil if no track has text.
+  ///
+  /// It prefers full tracks to forced ones, then English, then tracks without noises. Of equal
+  /// tracks it takes the first.
   public static func preferred(of tracks: [SubtitleTrack]) -> SubtitleTrack? {
     func rank(_ track: SubtitleTrack) -> (Int, Int, Int) {
       (track.isPartial ? 1 : 0, track.language?.hasPrefix("en") == true ? 0 : 1, track.hasNoises ? 1 : 0)
@@ -29,11 +31,11 @@ public struct SubtitleTrack: Sendable {
 }
 
 extension VideoFile {
-  /// The text of every subtitle stream in the file at `path`, decoded to plain text (SubRip, ASS,
-  /// WebVTT, mov_text …). Streams of pictures, as of DVDs, are left out.
+  /// Reads every text subtitle stream of the file at `path` as plain text (SubRip, ASS, WebVTT,
+  /// mov_text …).
   ///
-  /// Reads the whole file; it need not have moving pictures. Throws `DataError` if it cannot be
-  /// opened.
+  /// It skips bitmap subtitles, such as those of DVDs. It reads the whole file, which may lack
+  /// moving pictures. Throws `DataError` if the file cannot be opened.
   public static func subtitles(of path: String) throws -> [SubtitleTrack] {
     try FFmpeg.load()
     var context: UnsafeMutablePointer<AVFormatContext>? = try open(path)
@@ -56,21 +58,22 @@ extension VideoFile {
   }
 }
 
-/// Decodes one stream of subtitles.
+/// A decoder of one subtitle stream.
 private final class SubtitleReader {
   private let stream: UnsafeMutablePointer<AVStream>
   private var codec: UnsafeMutablePointer<AVCodecContext>?
   private let unit: Double
-  /// Seconds at which the file begins.
+  /// The time at which the file begins, in seconds.
   private let start: Double
   private var cues: [(cue: SubtitleCue, place: AdvancedSubStation.TextPlace)] = []
 
-  /// Seconds that a subtitle without a duration is shown …
+  /// The duration of a cue that has none, in seconds.
   private static let usualLength = 3.0
-  /// … which is one of less than this: MP4 gives cues that begin together a tick each.
+  /// The duration below which a cue counts as having none, in seconds. MP4 gives cues that begin
+  /// together one tick each.
   private static let shortest = 0.01
 
-  /// Nil where the stream is no text, or nothing decodes it.
+  /// Returns nil if the stream is not text, or FFmpeg has no decoder for it.
   init?(_ stream: UnsafeMutablePointer<AVStream>, start: Int64) {
     let parameters = stream.codecpar
     guard parameters.codec_type == AVMEDIA_TYPE_SUBTITLE,

@@ -2,15 +2,16 @@ import CFFmpeg
 import Formats
 
 extension VideoFile {
-  /// The picture that is shown at `time` as a JPEG, turned upright.
+  /// Returns the picture shown at `time` as a JPEG, upright.
   ///
-  /// Moves the file's reading position: not while features of this `VideoFile` are made.
+  /// It moves the file's reading position: do not call it while features of this `VideoFile` are
+  /// made.
   ///
   /// - Parameters:
-  ///   - time: seconds from the beginning; beyond the end the last picture.
-  ///   - width: pixels; the height follows.
-  ///   - quality: 2 (large files, good) to 31.
-  /// - Returns: the file's bytes.
+  ///   - time: seconds from the beginning; a time beyond the end gives the last picture.
+  ///   - width: pixels; the height keeps the aspect ratio.
+  ///   - quality: 2 (best, large files) to 31.
+  /// - Returns: the bytes of the JPEG file.
   ///
   /// Throws `DataError` if nothing can be decoded there.
   public func thumbnail(at time: Double, width: Int = 320, quality: Int = 4) throws -> [UInt8] {

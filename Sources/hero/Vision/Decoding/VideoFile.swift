@@ -2,42 +2,45 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// A video file that has been opened: what its container says of its stream of moving pictures, the
-/// largest where there are several.
+/// An open video file, with what its container says of its largest stream of moving pictures.
 ///
-/// Any container and codec that the installed FFmpeg reads. One thread at a time.
+/// It reads any container and codec that the installed FFmpeg reads. Use it from one thread at a
+/// time.
 public final class VideoFile {
-  /// The path, as the user named it.
+  /// The path as the user gave it.
   public let path: String
-  /// Seconds: of the stream if its container has it, else of the file; nil if it is unknown, or
-  /// only guessed from the file's size. Decoding may give more or less.
+  /// The duration in seconds: the stream's if the container states it, else the file's.
+  ///
+  /// It is nil if it is unknown, or only estimated from the file's size. Decoding may yield more or
+  /// less.
   public let duration: Double?
-  /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles
-  /// count from there: what is at `t` is at `start + t` for players that show the container's
-  /// clock.
+  /// The time of the file's beginning on the container's own clock, in seconds.
+  ///
+  /// Pictures, rows and subtitles count from there. Players that show the container's clock show
+  /// `start + t` for what is at `t`.
   public var start: Double { Double(startMicroseconds) / 1e6 }
-  /// Pixels of a picture as it is shown, after the rotation that the file asks for.
+  /// The width of a picture as it is shown, after the file's rotation, in pixels.
   public let width: Int
-  /// Pixels, after the same rotation.
+  /// The height after the same rotation, in pixels.
   public let height: Int
-  /// Average frames a second; nil if unknown.
+  /// The average number of pictures a second; nil if unknown.
   public let frameRate: Double?
-  /// What FFmpeg calls the codec, as `h264`.
+  /// FFmpeg's name of the codec, such as `h264`.
   public let codec: String
 
-  /// The same in microseconds.
+  /// ``start`` in microseconds.
   let startMicroseconds: Int64
   let context: UnsafeMutablePointer<AVFormatContext>
   let stream: UnsafeMutablePointer<AVStream>
   let rotation: DisplayRotation
 
-  /// The most pixels of a side: larger than any codec's, and small enough that no product
+  /// The longest side in pixels: larger than any codec's, but small enough that no product
   /// overflows.
   private static let longestSide = 1 << 15
 
   /// Opens the file at `path` and reads its headers.
   ///
-  /// Throws `DataError` if it cannot be opened, is no video, or FFmpeg is not installed.
+  /// Throws `DataError` if the file cannot be opened or is no video, or FFmpeg is not installed.
   public init(path: String) throws {
     try FFmpeg.load()
     self.path = path
@@ -75,8 +78,9 @@ public final class VideoFile {
     frameRate = rates.lazy.compactMap(\.value).first { $0 > 0 && $0.isFinite }
   }
 
-  /// How long a stream lasts whose container says only how long the longest one does. Matroska
-  /// counts from 0 and not from the file's start, and its streams have their ends as a tag.
+  /// Returns the duration of a stream whose container states only that of the longest stream.
+  ///
+  /// Matroska counts from 0, not from the file's start. It stores each stream's end as a tag.
   private static func length(
     of stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>,
     whole: Double, start: Double
@@ -98,9 +102,11 @@ public final class VideoFile {
     avformat_close_input(&closing)
   }
 
-  /// Formats that FFmpeg may recognize in a file: containers and raw streams, with sounds, which
-  /// get an error of their own. None that leads to other files (`hls`, `dash`, `concat`, `image2`
-  /// …), whatever the file is called.
+  /// The formats that FFmpeg may detect: containers and raw streams, with sounds for an error of
+  /// their own.
+  ///
+  /// None of them opens other files, as `hls`, `dash`, `concat` and `image2` do. The file's name
+  /// does not matter.
   private static let formats = [
     "3dostr,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bink,caf,cavsvideo,cdxl,dhav,dirac",
     "dnxhd,dts,dv,dxa,ea,eac3,evc,film_cpk,flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin",
@@ -110,13 +116,13 @@ public final class VideoFile {
     "webm,wsvqa,wtv,wv,xa,xmv,xwma,yop,yuv4mpegpipe",
   ].joined(separator: ",")
 
-  /// A plain file only: no address within it leads anywhere else.
+  /// Opens a plain file; no URL within it leads to another file.
   static func open(_ path: String) throws -> UnsafeMutablePointer<AVFormatContext> {
     try PlainFile.size(path)
     var options: OpaquePointer?
     av_dict_set(&options, "protocol_whitelist", "file", 0)
     av_dict_set(&options, "format_whitelist", formats, 0)
-    // As FFmpeg's program does it.
+    // FFmpeg's program sets this too.
     av_dict_set(&options, "scan_all_pmts", "1", 0)
     defer { av_dict_free(&options) }
     var context: UnsafeMutablePointer<AVFormatContext>?
@@ -136,7 +142,8 @@ public final class VideoFile {
     return opened
   }
 
-  /// Where that failed, what the file is by its beginning is told in place of FFmpeg's words.
+  /// Throws for an error code, and says what the file's first bytes show it to be instead of
+  /// FFmpeg's message.
   private static func check(_ code: Int32, _ action: String, _ path: String) throws {
     do { try FFmpeg.check(code, action, file: path) } catch let error as DataError {
       let head = (try? FileHandle(forReadingAtPath: path)?.read(upToCount: FileKind.headLength)) ?? Data()
@@ -152,9 +159,11 @@ public final class VideoFile {
     }
   }
 
-  /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures,
-  /// marked as the default, the largest; of equal ones the first. A cover is none. The others are
-  /// not read.
+  /// Returns the stream of moving pictures that FFmpeg's program takes, and discards the other
+  /// streams.
+  ///
+  /// The score is a picture's pixels, with a bonus for packets and one for the default mark. Of
+  /// equal streams the first wins. Cover pictures do not count.
   private static func pictures(
     of context: UnsafeMutablePointer<AVFormatContext>, path: String
   ) throws -> UnsafeMutablePointer<AVStream> {

@@ -2,9 +2,9 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// Writes pictures that a program draws as a video: H.264 in MP4, which every browser plays.
+/// A writer of H.264 video in MP4, which every browser plays, from pictures that a program draws.
 ///
-/// The file appears under its name when it is finished. One thread at a time.
+/// The file gets its name once it is finished. Use the writer from one thread at a time.
 public final class VideoWriter {
   private let path: String
   private let temporary: String
@@ -17,11 +17,11 @@ public final class VideoWriter {
   private var count: Int64 = 0
 
   /// - Parameters:
-  ///   - width: pixels, an even number; `height` as well.
+  ///   - width: pixels, an even number, as is `height`.
   ///   - frameRate: pictures a second.
   ///
-  /// Throws `DataError` if the file cannot be written, FFmpeg is not installed or has no encoder of
-  /// H.264.
+  /// Throws `DataError` if the file cannot be written, or FFmpeg is not installed or lacks an H.264
+  /// encoder.
   public init(path: String, width: Int, height: Int, frameRate: Int) throws {
     precondition(width % 2 == 0 && height % 2 == 0, "H.264 halves the sides of its colours")
     (self.path, self.width, self.height) = (path, width, height)
@@ -52,7 +52,7 @@ public final class VideoWriter {
     codec.height = Int32(height)
     codec.pix_fmt = AV_PIX_FMT_YUV420P
     codec.time_base = AVRational(num: 1, den: Int32(frameRate))
-    // A place to begin at every few seconds: who jumps to a moment should not wait.
+    // A key picture every 4 seconds lets a player seek quickly.
     codec.gop_size = Int32(4 * frameRate)
     codec.thread_count = 1
     codec.flags |= Int32(AV_CODEC_FLAG_GLOBAL_HEADER)
@@ -74,6 +74,8 @@ public final class VideoWriter {
     try FFmpeg.check(av_frame_get_buffer(frame, 0), "make a picture", file: path)
   }
 
+  /// Adds a picture.
+  ///
   /// - Parameter picture: red, green and blue of every pixel, row by row.
   public func write(_ picture: [UInt8]) throws {
     precondition(picture.count == 3 * width * height, "the picture has another size")
@@ -86,8 +88,9 @@ public final class VideoWriter {
     try drain()
   }
 
-  /// Luma Y = 16 + 65.5 R + 128.6 G + 25.0 B and the two differences of colours, those of 2 × 2
-  /// pixels together (ITU-R BT.601).
+  /// Converts to luma Y = 16 + 65.5 R + 128.6 G + 25.0 B, of colours in 0 … 1, and to two chromas.
+  ///
+  /// The chroma of a 2 × 2 block is that of its first pixel (ITU-R BT.601).
   private func fill(_ frame: UnsafeMutablePointer<AVFrame>, with picture: [UInt8]) {
     guard let luma = frame.data[0], let blue = frame.data[1], let red = frame.data[2]
     else { return }
@@ -106,7 +109,7 @@ public final class VideoWriter {
     }
   }
 
-  /// Ends the video and gives the file its name.
+  /// Finishes the video, and gives the file its name.
   public func finish() throws {
     guard let container, let codec else { throw DataError("the file is finished already", file: path) }
     try FFmpeg.check(avcodec_send_frame(codec, nil), "encode", file: path)
@@ -117,7 +120,7 @@ public final class VideoWriter {
     close()
   }
 
-  /// Brings what the encoder has ready into the file.
+  /// Writes the packets that the encoder has ready.
   private func drain() throws {
     guard let container, let codec, let packet, let stream = container.streams[0] else { return }
     while true {

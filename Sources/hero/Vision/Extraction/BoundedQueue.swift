@@ -1,6 +1,6 @@
 import Foundation
 
-/// Hands items from the threads that decode to the one that computes; who is ahead waits.
+/// A queue from the threads that decode to the one that computes; whichever is ahead waits.
 final class BoundedQueue<Item>: @unchecked Sendable {
   private let condition = NSCondition()
   private let capacity: Int
@@ -8,15 +8,15 @@ final class BoundedQueue<Item>: @unchecked Sendable {
   private var producers: Int
   private var isClosed = false
 
-  /// - Parameter producers: how many will call `finish`.
+  /// - Parameter producers: the number of threads that will call `finish`.
   init(capacity: Int, producers: Int) {
     self.capacity = capacity
     self.producers = producers
   }
 
-  /// Waits for room.
+  /// Waits for room, and appends the item.
   ///
-  /// Throws ``Closed`` once the reader has stopped.
+  /// Throws ``Closed`` once the consumer has stopped.
   func put(_ item: Item) throws {
     condition.lock()
     defer { condition.unlock() }
@@ -26,7 +26,7 @@ final class BoundedQueue<Item>: @unchecked Sendable {
     condition.broadcast()
   }
 
-  /// Waits for an item; nil when all producers are done and nothing is left.
+  /// Waits for an item, and returns it; nil once all producers are done and the queue is empty.
   func take() -> Item? {
     condition.lock()
     defer { condition.unlock() }
@@ -36,7 +36,7 @@ final class BoundedQueue<Item>: @unchecked Sendable {
     return items.removeFirst()
   }
 
-  /// One producer is done.
+  /// Marks one producer as done.
   func finish() {
     condition.lock()
     producers -= 1
@@ -44,7 +44,7 @@ final class BoundedQueue<Item>: @unchecked Sendable {
     condition.unlock()
   }
 
-  /// Lets producers end, and waits until all have.
+  /// Stops the producers, and waits until all are done.
   func close() {
     condition.lock()
     isClosed = true

@@ -2,29 +2,30 @@ import Formats
 import Foundation
 import Synchronization
 
-/// Rows of features of one video by one network.
+/// The features of one video by one network.
 public struct VideoFeatures: Sendable {
-  /// Elements of a row.
+  /// The number of elements of a row.
   public let width: Int
-  /// Row by row, float32.
+  /// The elements row by row, in float32.
   public let values: [Float]
 
-  /// One row an interval.
+  /// The number of rows, one for each interval.
   public var rows: Int { values.count / width }
 
-  /// As files hold them: [rows, width].
-  /// - Parameter isHalf: float16, else float32.
+  /// Returns the array that feature files hold: [rows, width].
+  ///
+  /// - Parameter isHalf: whether it is float16, else float32.
   public func array(isHalf: Bool = true) throws -> NDArray {
     let array = NDArray(floats: values, shape: [rows, width])
     return isHalf ? array.asFloat16() : array
   }
 }
 
-/// Where a video's pictures lie in time.
+/// The start and duration of a video's pictures.
 public struct VideoSpan: Equatable, Sendable {
-  /// Seconds on the container's own clock at which the file, and with it the first row, begins.
+  /// The time of the first row on the container's own clock, in seconds.
   public var start: Double
-  /// Seconds from there to the end of the last picture that was decoded; 0 where there was none.
+  /// The seconds from `start` to the end of the last decoded picture; 0 if there was none.
   public var duration: Double
 
   /// - Parameters:
@@ -33,62 +34,63 @@ public struct VideoSpan: Equatable, Sendable {
   public init(start: Double, duration: Double) { (self.start, self.duration) = (start, duration) }
 }
 
-/// What became of one video.
+/// The result of one video.
 public struct ExtractedVideo {
-  /// As the caller gave it.
+  /// The path as the caller gave it.
   public let path: String
-  /// Of each network that was asked for, by its name; empty where the video could not be read.
+  /// The features by the name of the network; empty if the video could not be read.
   public let features: [String: VideoFeatures]
-  /// Where it begins and how long it is, as it was decoded.
+  /// The start and duration of the decoded pictures.
   public let span: VideoSpan
-  /// The seconds that its container says it has; nil where it does not say.
+  /// The duration that the container states, in seconds; nil if it states none.
   public let stated: Double?
-  /// Packets and pictures that were damaged and left out.
+  /// The number of damaged packets and pictures that were skipped.
   public let damages: Int
-  /// Why there are no features.
+  /// The reason why there are no features.
   public let failure: DataError?
 
-  /// Whether its pictures end long before the container says, as in a download that was not
-  /// finished: by a tenth, and by more than `seconds`.
+  /// Returns whether the pictures end long before the container says, as in an unfinished download.
+  ///
+  /// Long means more than a tenth of the stated duration and more than `seconds`.
   public func isCut(by seconds: Double) -> Bool {
     failure == nil && (stated.map { $0 - span.duration > max(seconds, $0 / 10) } ?? false)
   }
 }
 
-/// Features of videos, by one or several networks: decoding on some threads, the networks on the
-/// calling one beside them.
+/// An extractor of features by one or several networks.
+///
+/// It decodes on threads of its own, and runs the networks on the calling thread at the same time.
 public final class FeatureExtractor {
-  /// How videos are sampled and how much is done at once.
+  /// The sampling of videos, and the number of threads.
   public struct Options: Sendable {
-    /// Seconds for one row.
+    /// The seconds of a row.
     public var interval: FrameInterval
-    /// How pictures are brought to a network's size.
+    /// The interpolation with which pictures are scaled to a network's size.
     public var scaling = Scaling.bicubic
-    /// Videos that are decoded at the same time.
+    /// The number of videos decoded at the same time.
     public var jobs = 1
-    /// Threads that decode one video.
+    /// The number of threads that decode one video.
     public var decodingThreads = 2
-    /// Where paths are folders of pictures, how many of these are a second; nil where they are
-    /// files of videos.
+    /// The pictures a second if paths are folders of pictures; nil if they are video files.
     public var frameRate: PictureRate?
 
-    /// - Parameter interval: seconds for one row.
+    /// - Parameter interval: the seconds of a row.
     public init(interval: FrameInterval) { self.interval = interval }
   }
 
-  /// In the order given; every video goes through each.
+  /// The networks in the given order.
   public let networks: [any FeatureNetwork]
-  /// As given; every video is sampled by them.
+  /// The options, which hold for every video.
   public let options: Options
 
-  /// - Parameter networks: of different names.
+  /// - Parameter networks: networks with different names.
   public init(_ networks: [any FeatureNetwork], _ options: Options) {
     precondition(Set(networks.map(\.name)).count == networks.count)
     self.networks = networks
     self.options = options
   }
 
-  /// The features of one video by every network, by the networks' names.
+  /// Returns the features of one video by the networks' names.
   ///
   /// Throws `DataError` if the video cannot be read.
   public func extract(video path: String) throws -> [String: VideoFeatures] {
@@ -100,13 +102,13 @@ public final class FeatureExtractor {
     return result
   }
 
-  /// The features of many videos.
+  /// Extracts the features of many videos.
   ///
   /// - Parameters:
-  ///   - videos: paths, and the names of the networks that are wanted of each.
-  ///   - progress: is called after each batch with the seconds of video that it covered; what it
-  ///     throws ends the work.
-  ///   - body: is given each video when it is done, in the order in which that happens; what it
+  ///   - videos: the paths, with the names of the networks to run on each.
+  ///   - progress: is called after each batch with the seconds of video that it covered; an error
+  ///     that it throws ends the work.
+  ///   - body: receives each video once it is done, in the order of completion; an error that it
   ///     throws ends the work.
   public func extract(
     _ videos: [(path: String, networks: Set<String>)],
@@ -131,12 +133,12 @@ public final class FeatureExtractor {
       thread.name = "hero-decode-\(job)"
       thread.start()
     }
-    // Whatever happens, no thread is left behind.
+    // No thread outlives this call, even after an error.
     defer { queue.close() }
     try compute(list.map(\.path), from: queue, progress: progress, body)
   }
 
-  /// Runs the networks over what is decoded.
+  /// Runs the networks on the decoded pictures.
   private func compute(
     _ paths: [String], from queue: BoundedQueue<VideoReading.Message>, progress: (Double) throws -> Void,
     _ body: (ExtractedVideo) throws -> Void
@@ -176,7 +178,8 @@ public final class FeatureExtractor {
     }
   }
 
-  /// Numbers that threads take, each once. A thread may have it longer than the work lasts.
+  /// A counter that gives each number to one thread. A thread may keep it longer than the work
+  /// lasts.
   private final class Numbers: Sendable {
     private let taken = Atomic<Int>(0)
 

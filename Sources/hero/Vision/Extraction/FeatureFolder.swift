@@ -1,33 +1,35 @@
 import Formats
 import Foundation
 
-/// How files of features are laid out, and what is in them.
+/// The layout and content of feature files.
 public struct FeatureForm: Sendable {
-  /// Whose readers the files are for.
+  /// The tool that reads the files.
   public enum Layout: String, Sendable, CaseIterable {
-    /// `NETWORK_features/VIDEO.npz` with `features` and `span`, as `convert-videodb` reads it.
+    /// `NETWORK_features/VIDEO.npz` with `features` and `span`, for `convert-videodb`.
     case hero
-    /// As moment_detr and lighthouse read QVHighlights: `clip_features`, `slowfast_features`, of
-    /// which each file has `features` alone.
+    /// moment_detr's and lighthouse's folders for QVHighlights: `clip_features`,
+    /// `slowfast_features`.
+    ///
+    /// Their files hold `features` alone.
     case qvhighlights
   }
 
-  /// Which tool's folders and keys the files follow.
+  /// The tool whose folders and keys the files follow.
   public var layout = Layout.hero
   /// Whether numbers are float16, else float32.
   public var isHalf = true
-  /// Whether a video is a folder of pictures, and called what the folder is.
+  /// Whether a video is a folder of pictures, and takes the folder's name.
   public var isOfFolders = false
 
-  /// hero's layout in float16, one video a file.
+  /// Creates the form of hero's layout in float16, one video a file.
   public init() {}
 
-  /// A network's folder.
+  /// Returns the name of a network's folder.
   func folder(of network: String) -> String {
     layout == .qvhighlights && network == CLIPFiles.transformer ? "clip_features" : "\(network)_features"
   }
 
-  /// What a video is called.
+  /// Returns a video's name.
   func name(of video: String) -> String {
     guard isOfFolders else { return FileEndings.stem(of: video) }
     func last(_ path: String) -> String {
@@ -40,24 +42,23 @@ public struct FeatureForm: Sendable {
   }
 }
 
-/// The files that features are written to, and the list of what could not be read.
+/// The files that receive features, and the list of videos that failed.
 ///
-/// Either a folder, in which a file's place follows from its video's name, or files that a list
-/// names one by one.
+/// They are either in a folder, named after their videos, or at paths that a list names one by one.
 public final class FeatureFolder {
-  /// Where features go, for messages.
+  /// The folder or list that says where features go, for messages.
   public let path: String
-  /// A list of the videos that could not be read, with the reasons.
+  /// The file that lists the videos that could not be read, with the reasons.
   public let failuresFile: String
   private let form: FeatureForm
-  /// The file of each video, where a list names it.
+  /// The feature file of each video, if a list names them.
   private let listed: [Name: String]?
   private var failures: [(path: String, reason: String)] = []
 
-  /// Makes the folder, with one for each network; `failed.json` in it lists failures.
+  /// Creates the folder, with one for each network; its `failed.json` lists failures.
   ///
-  /// Throws `DataError` if it cannot, and where a `failed.json` is there that no list of failures
-  /// is.
+  /// Throws `DataError` if that fails, or if there is a `failed.json` that is not a list of
+  /// failures.
   public init(path: String, networks: [String], form: FeatureForm = FeatureForm()) throws {
     (self.path, self.form, listed) = (path, form, nil)
     failuresFile = "\(path)/failed.json"
@@ -69,7 +70,7 @@ public final class FeatureFolder {
   ///   - files: the file of each video's features.
   ///   - list: the path of the list that names them; failures are listed beside it.
   ///
-  /// Throws `DataError` where something else has the name of the list of failures.
+  /// Throws `DataError` if the failures' file exists and is not a list of failures.
   public init(files: [Name: String], list: String, form: FeatureForm = FeatureForm()) throws {
     (path, self.form, listed) = (list, form, files)
     let stem = list.hasSuffix(".csv") ? String(list.dropLast(4)) : list
@@ -86,24 +87,24 @@ public final class FeatureFolder {
     }
   }
 
-  /// Where a network's features of a video are.
+  /// Returns the path of a network's features of a video.
   public func file(of video: String, network: String) -> String {
     listed?[Name(video)] ?? "\(path)/\(form.folder(of: network))/\(form.name(of: video)).npz"
   }
 
-  /// What a video is called: its file's name without the ending.
+  /// Returns a video's name: its file's name without the extension.
   public static func identifier(of video: String) -> String { FeatureForm().name(of: video) }
 
-  /// Bytes that a video's name may have: a file system takes 255 with the ending.
+  /// The most bytes of a video's name: a file system takes 255 with the extension.
   static let longestName = 255 - ".npz".utf8.count
 
-  /// Those of the networks whose features of a video are not there. Files are there whole or not at
-  /// all.
+  /// Returns those of the networks that have no feature file for a video. Files are written
+  /// atomically.
   public func missing(_ networks: [String], of video: String) -> Set<String> {
     Set(networks.filter { !FileManager.default.fileExists(atPath: file(of: video, network: $0)) })
   }
 
-  /// Writes the features of a video, or notes why there are none.
+  /// Writes the features of a video, or records the reason why there are none.
   public func write(_ video: ExtractedVideo) throws {
     if let failure = video.failure {
       failures.append((video.path, "\(failure)"))
@@ -123,10 +124,10 @@ public final class FeatureFolder {
     return try NDArray(shape: [2], type: .float64, bytes: bytes)
   }
 
-  /// Where a video lies in time, as stored with its features.
+  /// Reads the start and duration of a video from its feature file.
   ///
   /// - Parameter file: see ``file(of:network:)``.
-  /// - Returns: nil where the file does not say.
+  /// - Returns: nil if the file does not hold them.
   public static func span(file: String) -> VideoSpan? {
     guard let array = try? NPZ.read(path: file, name: "span"), array.shape == [2],
       array.type == .float64
@@ -140,12 +141,13 @@ public final class FeatureFolder {
     return VideoSpan(start: numbers[0], duration: numbers[1])
   }
 
-  /// Lists the failures of all processes that write to the folder, or removes the list of an
-  /// earlier run where there were none.
+  /// Writes the failures of all processes to the list, or removes an earlier list if there are
+  /// none.
+  ///
   /// - Parameters:
-  ///   - isFirst: whether this is the process that writes the list.
-  ///   - gather: every process's bytes; all call it.
-  /// - Returns: how many videos failed.
+  ///   - isFirst: whether this process writes the list.
+  ///   - gather: returns every process's bytes; all processes call it.
+  /// - Returns: the number of videos that failed.
   @discardableResult
   public func finish(
     isFirst: Bool = true, gather: ([UInt8]) throws -> [[UInt8]] = { [$0] }

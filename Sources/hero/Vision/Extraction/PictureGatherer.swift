@@ -1,12 +1,13 @@
-/// Takes the pictures of a video one by one and gives them on in batches.
+/// A collector that takes a video's pictures one by one and emits them in batches.
 protocol PictureGatherer: AnyObject {
   func append(_ picture: UnsafeBufferPointer<UInt8>) throws
-  /// Gives what is left.
-  /// - Parameter seconds: when the last picture ends; nil if unknown.
+  /// Emits the rest.
+  ///
+  /// - Parameter seconds: the time at which the last picture ends; nil if unknown.
   func finish(at seconds: Double?) throws
 }
 
-/// Pictures in batches of a fixed size, the last one smaller.
+/// A collector of batches of a fixed size; the last one may be smaller.
 final class BatchGatherer: PictureGatherer {
   private let size: Int
   private var bytes: [UInt8] = []
@@ -34,33 +35,32 @@ final class BatchGatherer: PictureGatherer {
   }
 }
 
-/// Gathers the pictures of clips while a video is read, picture after picture.
+/// A collector that cuts a video's pictures into clips while it is read.
 ///
-/// The last picture fills the pictures up to whole seconds, and the last second fills the seconds
-/// up to a multiple of the interval's numerator. Then they are cut into clips, of which the first
-/// ⌈duration/interval⌉ count. The duration is the container's, unless the pictures end more than
-/// half a second earlier or later.
+/// It repeats the last picture up to whole seconds, and the last second up to a multiple of the
+/// interval's numerator. Of the clips cut from these, the first ⌈duration/interval⌉ count. The
+/// duration is the container's, unless the pictures end more than half a second earlier or later.
 final class ClipGatherer: PictureGatherer {
   private let interval: FrameInterval
   private let frames: Int
-  /// For each place of a clip, the frames that show its picture.
+  /// The frames that show each picture of a clip.
   private let uses: [[Int]]
-  /// What the container says.
+  /// The duration that the container states, in seconds.
   private let duration: Double?
   private var most: Int
-  /// Clips beyond `most`, until it is known whether the container is right.
+  /// The clips beyond `most`, held until it is known whether the container is right.
   private var held: [[UInt8]] = []
   private let pictureBytes: Int
   private var clip: [UInt8]
-  /// Of the second under way, or the last one.
+  /// The pictures of the current second, or of the last one.
   private var second: [[UInt8]] = []
   private var count = 0
   private var made = 0
   private let emit: ([UInt8]) throws -> Void
 
   /// - Parameters:
-  ///   - pictureBytes: of one picture.
-  ///   - emit: is given each clip: its frames end to end.
+  ///   - pictureBytes: the bytes of one picture.
+  ///   - emit: receives each clip: its frames end to end.
   init(
     interval: FrameInterval, frames: Int, frameRate: Double, duration: Double?, pictureBytes: Int,
     emit: @escaping ([UInt8]) throws -> Void
@@ -86,13 +86,13 @@ final class ClipGatherer: PictureGatherer {
     if let duration, most < .max, seen > duration + Self.tolerance { try allow(.max) }
   }
 
-  /// Seconds by which a container may be wrong and is believed.
+  /// The error up to which a container's duration is believed, in seconds.
   private static let tolerance = 0.5
-  /// Seconds after the last interval that make no further one where pictures alone tell how long
-  /// the video is: times of packets are rounded.
+  /// The rest after the last interval that makes no further one, in seconds, if the pictures alone
+  /// give the duration: packet times are rounded.
   private static let overhang = 0.1
 
-  /// So many clips count.
+  /// Sets the number of clips that count, and emits held ones up to it.
   private func allow(_ count: Int) throws {
     most = count
     while made < most, !held.isEmpty {
@@ -101,7 +101,7 @@ final class ClipGatherer: PictureGatherer {
     }
   }
 
-  /// Fills up and gives what is left.
+  /// Repeats pictures to fill the last clip, and emits the rest.
   func finish(at seconds: Double?) throws {
     guard let last = second.last else { return }
     let rate = FrameInterval.clipRate
@@ -115,7 +115,7 @@ final class ClipGatherer: PictureGatherer {
     while second.count < rate { second.append(last) }
     let end = filled(seconds, to: interval.numerator) * rate
     while count < end, made < most {
-      // Up to the end of its second the last picture; after it the whole second again.
+      // Until its second is full, repeat the last picture; then repeat the whole second.
       let picture = count < seconds * rate ? last : second[count % rate]
       try picture.withUnsafeBufferPointer { try use($0) }
     }

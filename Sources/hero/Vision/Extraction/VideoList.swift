@@ -1,26 +1,25 @@
 import Formats
 import Foundation
 
-/// The videos that a user named, one by one or by their folders.
+/// The videos that a user names, one by one or by folder.
 public enum VideoList {
-  /// The videos in their order, those of a folder and the folders in it sorted by their names.
+  /// Returns the videos in their order; those of a folder and its subfolders are sorted by name.
   ///
-  /// A folder gives what has an ending of ``FileEndings/videos``; a file that is named itself may
-  /// be called anything. Of two videos of one name, whose features would be one file, the first is
-  /// taken.
+  /// A folder yields the files with an extension of ``FileEndings/videos``; a file named by itself
+  /// may have any. Two videos of one name would share a feature file, so only the first is taken.
   ///
-  /// - Parameter onLeftOut: is given a line for whatever is not taken.
-  /// - Throws: `DataError` where nothing is left.
+  /// - Parameter onLeftOut: receives a line for each path that is skipped.
+  /// - Throws: `DataError` if nothing is left.
   public static func videos(
     at paths: [String], onLeftOut: (String) -> Void = { _ in }
   ) throws -> [String] {
     try distinct(at: paths, form: FeatureForm(), onLeftOut: onLeftOut)
   }
 
-  /// The folders that hold pictures, each a video: those named, and the ones in them.
+  /// Returns the folders that hold pictures, each a video: the named ones and their subfolders.
   ///
-  /// - Parameter onLeftOut: is given a line for whatever is not taken.
-  /// - Throws: `DataError` where nothing is left.
+  /// - Parameter onLeftOut: receives a line for each path that is skipped.
+  /// - Throws: `DataError` if nothing is left.
   public static func frameFolders(
     at paths: [String], onLeftOut: (String) -> Void = { _ in }
   ) throws -> [String] {
@@ -45,8 +44,7 @@ public enum VideoList {
     var folders: [String] = []
     for file in files {
       let parent = (file as NSString).deletingLastPathComponent
-      // Files stand in the order of their paths, in which a folder's own do not follow on one
-      // another.
+      // Files are sorted by path, so those of one folder need not be adjacent.
       if folders.last != parent { folders.append(parent) }
     }
     var seen: Set<[UInt8]> = []
@@ -68,9 +66,9 @@ public enum VideoList {
         problems.append(error)
       }
     }
-    // Where nothing is left, one of these is the error.
+    // If nothing is left, one of these problems is the error.
     if !videos.isEmpty || problems.count > 1 { problems.forEach { onLeftOut("\($0)") } }
-    // Names are what their bytes are; Swift's strings are equal where a reader sees no difference.
+    // Names are equal if their bytes are; Swift's strings are equal if they look the same.
     var known: [[UInt8]: String] = [:]
     let kept = videos.filter { video in
       let name = form.name(of: video)
@@ -80,7 +78,7 @@ public enum VideoList {
             "the name has more than \(FeatureFolder.longestName) bytes without an ending", file: video,
             cure: "Give it a shorter name"))
       } else if let other = known[Array(name.utf8)] {
-        // Named twice is once.
+        // The same path twice counts once.
         if other.utf8.elementsEqual(video.utf8) { return false }
         problems.append(
           DataError(

@@ -1,9 +1,9 @@
 import CFFmpeg
 import Formats
 
-/// Decodes one video once for several networks, and cuts what they see into batches.
+/// A decoding of one video for several networks at once, which batches what each of them sees.
 struct VideoReading {
-  /// What must be known of a network to prepare its input.
+  /// The properties of a network that its input depends on.
   struct Network: Sendable {
     var name: String
     var input: NetworkInput
@@ -12,7 +12,7 @@ struct VideoReading {
 
   struct Message: Sendable {
     enum Content: Sendable {
-      /// A batch for one network, and the seconds that it covers divided among the networks.
+      /// A batch for one network, and the seconds that it covers divided by the number of networks.
       case pictures(network: String, Pictures, seconds: Double)
       case end(networks: [String], span: VideoSpan, stated: Double?, damages: Int, failure: DataError?)
     }
@@ -26,12 +26,12 @@ struct VideoReading {
   private let networks: [Network]
   private let options: FeatureExtractor.Options
 
-  /// - Parameter number: what messages call the video.
+  /// - Parameter number: the video's number in messages.
   init(_ number: Int, _ path: String, _ networks: [Network], _ options: FeatureExtractor.Options) {
     (self.number, self.path, self.networks, self.options) = (number, path, networks, options)
   }
 
-  /// Reads the video to its end. The last message says what is wrong with it.
+  /// Reads the video to its end. The last message holds the error, if any.
   ///
   /// - Throws: `BoundedQueue.Closed` only.
   func run(into queue: BoundedQueue<Message>) throws {
@@ -67,7 +67,7 @@ struct VideoReading {
     { try queue.put(Message(video: number, content: .pictures(network: $0, $1, seconds: $2))) }
   }
 
-  /// The way of the pictures to one network.
+  /// The path of the pictures to one network.
   private struct Feed {
     let stream: PictureStream
     let gatherer: any PictureGatherer

@@ -3,8 +3,8 @@ import Formats
 
 /// CLIP's vision transformer (Radford et al., ICML 2021): the projected state of the class token.
 ///
-/// Pre-norm layers. Reads OpenAI's names, which open_clip shares, and Hugging Face's; widths and
-/// depth are those of the weights. Source: OpenAI's `clip/model.py`.
+/// Its layers are pre-norm. It reads OpenAI's names, which open_clip shares, and Hugging Face's.
+/// The weights set its widths and depth. Source: OpenAI's `clip/model.py`.
 final class CLIPImageEncoder: FeatureNetwork {
   private struct Norm {
     var scale: Weight
@@ -19,9 +19,9 @@ final class CLIPImageEncoder: FeatureNetwork {
 
   private struct Layer {
     var attentionNorm: Norm
-    /// To queries, already divided by √(a head's width).
+    /// The projection to queries, already divided by √(a head's width).
     var queries: Linear
-    /// To keys and values, side by side.
+    /// The projection to keys and values, side by side.
     var keysValues: Linear
     var result: Linear
     var feedForwardNorm: Norm
@@ -38,14 +38,14 @@ final class CLIPImageEncoder: FeatureNetwork {
   let summary: String
   private let precision: NetworkPrecision
   private let side: Int
-  /// Pixels of a patch's sides.
+  /// The side of a square patch, in pixels.
   private let patch: Int
   private let heads: Int
   private let activation: CLIPActivation
   private let hidden: Int
   /// [3·patch², hidden]
   private let patches: Weight
-  /// For each token of a picture: its position's embedding, and for the first the class's as well.
+  /// The position embedding of each token of a picture; the first includes the class embedding.
   private let positions: [Float]
   private let firstNorm: Norm
   private let lastNorm: Norm
@@ -56,8 +56,8 @@ final class CLIPImageEncoder: FeatureNetwork {
   private static let epsilon: Float = 1e-5
 
   /// - Parameters:
-  ///   - name: of its features.
-  ///   - tower: what the weights do not say of their shape.
+  ///   - name: the name of its features.
+  ///   - tower: the properties of its shape that the weights do not show.
   ///
   /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
   init(
@@ -72,7 +72,7 @@ final class CLIPImageEncoder: FeatureNetwork {
     let kernel = try weights.array(source.patches, dimensions: 4)
     (hidden, patch) = (kernel.shape[0], kernel.shape[2])
     let positions = try weights.array(source.positions, dimensions: 2)
-    // One token for the class, and a square of patches.
+    // There is one token for the class, and one for each patch of a square.
     let tokens = positions.shape[0]
     let edge = Int(Double(tokens - 1).squareRoot().rounded())
     heads = tower.heads(width: hidden)
@@ -123,7 +123,7 @@ final class CLIPImageEncoder: FeatureNetwork {
         up: try linear(source.up(number)), down: try linear(source.down(number)))
     }
     let projection = try weights.array(source.projection, dimensions: 2)
-    // OpenAI keeps it as [hidden, width], Hugging Face as a linear layer's weight.
+    // OpenAI stores it as [hidden, width], Hugging Face as a linear layer's weight.
     let isTransposed = source.isHuggingFace
     width = projection.shape[isTransposed ? 0 : 1]
     guard projection.shape[isTransposed ? 1 : 0] == hidden, !layers.isEmpty else {
@@ -144,8 +144,8 @@ final class CLIPImageEncoder: FeatureNetwork {
   private func makePlan(pictures: Int) throws -> Planned {
     let builder = PlanBuilder(precision: precision)
     let rows = pictures * tokens
-    // The class token's row of pixels is zero: the patches' products are added to the embeddings,
-    // its own to none.
+    // The class token's row of pixels is zero, so its embedding stays as it is. The other rows add
+    // the products of the patches.
     let input = try builder.input([rows, patches.shape[0]])
     let pixels = try builder.reorder(input, to: Layout(plain: input.shape, precision))
     let embeddings = try Weight(
@@ -156,8 +156,8 @@ final class CLIPImageEncoder: FeatureNetwork {
       let states = try norm(builder, x, layer.attentionNorm)
       var asking = states
       if number == layers.count - 1 {
-        // From here on only the class token's state is wanted: a fifteenth of all the work is
-        // saved.
+        // Only the class token's state matters from here on. This saves a fifteenth of all the
+        // work.
         x = try classes(builder, x, pictures: pictures)
         asking = try classes(builder, states, pictures: pictures)
       }
@@ -179,7 +179,7 @@ final class CLIPImageEncoder: FeatureNetwork {
     }
   }
 
-  /// The rows of the class tokens.
+  /// Returns the rows of the class tokens.
   private func classes(_ builder: PlanBuilder, _ x: Value, pictures: Int) throws -> Value {
     try builder.reorder(
       x.view(shape: [pictures, hidden], strides: [tokens * hidden, 1]),
@@ -190,7 +190,7 @@ final class CLIPImageEncoder: FeatureNetwork {
     try builder.layerNorm(x, scale: norm.scale, shift: norm.shift, epsilon: Self.epsilon)
   }
 
-  /// Attention of all or some of every picture's tokens to all of them.
+  /// Returns the attention of all or some tokens of each picture to all of its tokens.
   private func attention(
     _ builder: PlanBuilder, _ asking: Value, to states: Value, _ layer: Layer, pictures: Int
   ) throws -> Value {
@@ -226,8 +226,8 @@ final class CLIPImageEncoder: FeatureNetwork {
     return rows
   }
 
-  /// One picture's three planes as rows: none of the class token, then each patch's pixels, channel
-  /// by channel.
+  /// Writes one picture's three planes as rows: zeros for the class token, then the pixels of each
+  /// patch, channel by channel.
   private func cut(_ planes: [Float], into rows: UnsafeMutablePointer<Float>) {
     let each = 3 * patch * patch
     let edge = side / patch

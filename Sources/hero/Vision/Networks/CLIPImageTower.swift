@@ -1,8 +1,9 @@
 import Formats
 
-/// The image tower of a CLIP's files, whichever of the two kinds it is.
+/// The image tower of CLIP's files, of either kind.
 public enum CLIPImageTower {
-  /// Throws `DataError` if the weights are no such tower's, or oneDNN is not installed.
+  /// Creates the tower; throws `DataError` if the weights are not its own, or oneDNN is not
+  /// installed.
   public static func network(
     _ files: CLIPFiles, precision: NetworkPrecision
   ) throws -> any FeatureNetwork {

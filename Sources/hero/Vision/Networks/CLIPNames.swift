@@ -1,6 +1,6 @@
 import Formats
 
-/// What the arrays of CLIP's image encoder are called, in OpenAI's files and in Hugging Face's.
+/// The array names of CLIP's image encoder, in OpenAI's files and in Hugging Face's.
 struct CLIPNames {
   let isHuggingFace: Bool
   private let weights: NetworkWeights
@@ -27,7 +27,7 @@ struct CLIPNames {
   var classToken: String { name("class_embedding", "embeddings.class_embedding") }
   var patches: String { name("conv1.weight", "embeddings.patch_embedding.weight") }
   var positions: String { name("positional_embedding", "embeddings.position_embedding.weight") }
-  /// Hugging Face's spelling is this one.
+  /// Hugging Face spells it `layrnorm`.
   var firstNorm: String { name("ln_pre", "pre_layrnorm") }
   var lastNorm: String { name("ln_post", "post_layernorm") }
   var projection: String { isHuggingFace ? "visual_projection.weight" : "visual.proj" }
@@ -39,7 +39,7 @@ struct CLIPNames {
   func up(_ number: Int) -> String { layer(number, "mlp.c_fc", "mlp.fc1") }
   func down(_ number: Int) -> String { layer(number, "mlp.c_proj", "mlp.fc2") }
 
-  /// [3·hidden, hidden] and its bias: queries, then keys, then values.
+  /// Returns [3·hidden, hidden] and its bias: queries, then keys, then values.
   func queriesKeysValues(_ number: Int, hidden: Int) throws -> (weight: [Float], bias: [Float]) {
     let parts: [(weight: String, bias: String)] =
       isHuggingFace

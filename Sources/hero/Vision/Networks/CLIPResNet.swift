@@ -1,16 +1,16 @@
 import Formats
 
-/// CLIP's residual network (RN50, RN101, RN50x4 … of Radford et al., ICML 2021): a stem of three
-/// convolutions, bottlenecks that halve their maps by means rather than by strides, and attention
-/// of the map's mean to all of its places in the place of a mean.
+/// CLIP's residual network (RN50, RN101, RN50x4 … of Radford et al., ICML 2021).
 ///
-/// Depths, widths and the side of the pictures are those of the weights. Source: OpenAI's
-/// `clip/model.py`, `ModifiedResNet` and `AttentionPool2d`; open_clip has the same names.
+/// It has a stem of three convolutions, and bottlenecks that halve their maps by mean pooling
+/// instead of strides. The last map's mean attends to all of its places, in place of a mean. The
+/// weights set depths, widths and the side of the pictures. Source: OpenAI's `clip/model.py`,
+/// `ModifiedResNet` and `AttentionPool2d`; open_clip uses the same names.
 final class CLIPResNet: FeatureNetwork {
   private struct Block {
     var convolutions: [Convolution]
     var shortcut: Convolution?
-    /// By which the map is halved, 1 or 2.
+    /// The stride of the pooling, 1 or 2.
     var stride: Int
   }
 
@@ -27,20 +27,20 @@ final class CLIPResNet: FeatureNetwork {
   private let channels: Int
   private let stem: [Convolution]
   private let blocks: [Block]
-  /// For each token, the mean's first: its position's embedding.
+  /// The position embedding of each token; the mean's token is the first.
   private let positions: [Float]
-  /// Already divided by √(a head's width).
+  /// The projection to queries, already divided by √(a head's width).
   private let queries: (weight: Weight, bias: Weight)
   private let keysValues: (weight: Weight, bias: Weight)
   private let result: (weight: Weight, bias: Weight)
   private var plans = PlanCache<Planned>()
 
-  /// Pixels of a picture's side for each place of the last map.
+  /// The side of the picture for each place of the last map, in pixels.
   private static let reduction = 32
 
   /// - Parameters:
-  ///   - tower: what the weights do not say of their shape.
-  ///   - name: of its features.
+  ///   - tower: the properties of its shape that the weights do not show.
+  ///   - name: the name of its features.
   ///
   /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
   init(
@@ -134,7 +134,7 @@ final class CLIPResNet: FeatureNetwork {
     return (try builder.finish(), input, output)
   }
 
-  /// What the mean of the last map makes of all of its places.
+  /// Returns the attention of the last map's mean to all of its places.
   private func attended(_ builder: PlanBuilder, _ x: Value, pictures: Int) throws -> Value {
     let (edge, tokens) = (side / Self.reduction, positions.count / channels)
     let states = try builder.value([pictures * tokens, channels])

@@ -1,15 +1,14 @@
 import Formats
 
-/// SlowFast's weights as its authors published them: a pickle `{"blobs": {name: array}}` of
-/// Caffe2's names.
+/// SlowFast's weights as its authors publish them: a pickle `{"blobs": {name: array}}`.
 ///
-/// Source of the names: `slowfast/utils/c2_model_loading.py` of the authors' repository.
+/// The names are Caffe2's. Source: `slowfast/utils/c2_model_loading.py` of the authors' repository.
 struct Caffe2Blobs {
-  /// The names in PyTorch's spelling.
+  /// The names as PyTorch spells them.
   let names: [String]
   private let arrays: [String: NDArray]
 
-  /// Nil where the pickle holds no blobs.
+  /// Reads the pickle; nil if it holds no blobs.
   init?(path: String) throws {
     guard let blobs = try Pickle.read(path: path)["blobs"]?.entries else { return nil }
     var (names, arrays): ([String], [String: NDArray]) = ([], [:])
@@ -24,7 +23,7 @@ struct Caffe2Blobs {
 
   subscript(name: String) -> NDArray? { arrays[name] }
 
-  /// The PyTorch module's name of a blob; nil for what is no weight of it, such as an optimizer's
+  /// Returns the PyTorch module's name of a blob; nil if it is no weight, as an optimizer's
   /// momentum.
   ///
   ///     conv1_w, t_conv1_w                      s1.pathway0_stem.conv.weight, s1.pathway1_…
@@ -57,7 +56,7 @@ struct Caffe2Blobs {
     return "s\(stage).pathway\(pathway)_res\(number).branch\(place)\(isNorm ? "_bn" : "").\(ending)"
   }
 
-  /// "res4" → "4".
+  /// Returns a stage's number: "res4" → "4".
   private static func stage(_ word: Substring?) -> String? {
     guard let word, word.hasPrefix("res"), let number = Int(word.dropFirst(3)) else { return nil }
     return String(number)

@@ -1,12 +1,13 @@
 import Formats
 
-/// What a network sees of a video.
+/// The part of a video that a network sees.
 public enum NetworkInput: Equatable, Sendable {
-  /// One picture for each of the video's intervals, scaled so that its shorter side has so many
-  /// pixels, and cut to a square from its middle if `isCropped`.
+  /// One picture an interval, whose shorter side is scaled to `side` pixels.
+  ///
+  /// If `isCropped`, the picture is cropped to its central square.
   case pictures(side: Int, isCropped: Bool)
-  /// So many pictures for each interval, of which `ClipSampling` takes `frames`; scaled and cut to
-  /// a square.
+  /// A clip an interval, of whose pictures `ClipSampling` takes `frames`, scaled and cropped to a
+  /// square.
   case clips(side: Int, frames: Int)
 
   var side: Int {
@@ -20,40 +21,41 @@ public enum NetworkInput: Equatable, Sendable {
 
 /// Pictures of one size, end to end: 3 bytes a pixel (red, green, blue), row by row.
 public struct Pictures: Sendable {
-  /// Pixels of each picture.
+  /// The width of each picture, in pixels.
   public let width: Int
-  /// Pixels of each picture.
+  /// The height of each picture, in pixels.
   public let height: Int
   /// [count, height, width, 3]
   public var bytes: [UInt8]
 
-  /// How many whole pictures the bytes are.
+  /// The number of whole pictures in the bytes.
   public var count: Int { bytes.count / (3 * width * height) }
 }
 
-/// A network that makes a row of features of each interval of a video.
+/// A network that computes a row of features for each interval of a video.
 public protocol FeatureNetwork: AnyObject {
-  /// As in the name of its folder, `NAME_features`.
+  /// The name as in its folder, `NAME_features`.
   var name: String { get }
-  /// Elements of a row.
+  /// The number of elements of a row.
   var width: Int { get }
-  /// Single pictures, or clips.
+  /// The input: single pictures, or clips.
   var input: NetworkInput { get }
-  /// Intervals that are computed together.
+  /// The number of intervals that are computed together.
   var batch: Int { get }
-  /// What it was made of, in a few words.
+  /// The kind and size of the network, in a few words.
   var summary: String { get }
-  /// Rows of `width` elements end to end, one for each picture, or for each `frames` pictures of a
-  /// clip.
+  /// Returns rows of `width` elements end to end: one for each picture, or for each clip of
+  /// `frames`.
   ///
-  /// Throws `DataError` where the pictures are too small for the network, or memory is short. One
-  /// thread at a time.
+  /// Throws `DataError` if the pictures are too small for the network, or memory is short. Call it
+  /// from one thread at a time.
   func features(_ pictures: Pictures) throws -> [Float]
 }
 
 extension FeatureNetwork {
-  /// Cuts pictures into batches of `batch`, smaller ones at the end: plans exist for powers of two
-  /// only, and the last is filled up with whatever was there before.
+  /// Splits pictures into batches of `batch`, with a smaller one at the end.
+  ///
+  /// Plans exist for powers of two only. The last batch is padded with whatever its memory holds.
   func inBatches(_ count: Int, _ body: (_ items: Range<Int>, _ planned: Int) throws -> Void) rethrows {
     var start = 0
     while start < count {
@@ -66,10 +68,10 @@ extension FeatureNetwork {
   }
 }
 
-/// The plans of a network for the shapes it met last.
+/// A cache of a network's plans for the shapes that it saw last.
 struct PlanCache<Planned> {
   private var plans: [(shape: [Int], planned: Planned)] = []
-  /// A video has one shape of pictures, in one or two sizes of batch.
+  /// The capacity: a video has one shape of pictures, in one or two batch sizes.
   private let most = 4
 
   mutating func plan(_ shape: [Int], _ make: () throws -> Planned) throws -> Planned {

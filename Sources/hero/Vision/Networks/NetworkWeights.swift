@@ -3,22 +3,22 @@ import Foundation
 
 /// The arrays of a trained network, by the names of its PyTorch module.
 ///
-/// Reads what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what
-/// `torch.jit.save` wrote, Hugging Face's safetensors, and Caffe2's pickled blobs of SlowFast,
-/// whose names it translates.
+/// The formats are PyTorch's `save` (a state dict, or a dictionary that holds one),
+/// `torch.jit.save`, Hugging Face's safetensors, and SlowFast's pickled Caffe2 blobs, whose names
+/// are translated.
 public struct NetworkWeights {
-  /// The path, as the user named it.
+  /// The path as the user gave it.
   public let path: String
   /// All names, in the file's order.
   public let names: [String]
-  /// What a user should know of how the file was read, a line each.
+  /// Notices for the user about how the file was read, a line each.
   public let notes: [String]
   private let known: Set<String>
   private let read: (String) throws -> NDArray?
 
-  /// Opens the file at `path`; its arrays are read one by one on request.
+  /// Opens the file at `path`; arrays are read one by one on request.
   ///
-  /// Throws `DataError` if it is none of these formats, or damaged.
+  /// Throws `DataError` if it has none of these formats, or is damaged.
   public init(path: String) throws {
     if try Self.isPlainPickle(path), let blobs = try Caffe2Blobs(path: path) {
       self.init(path: path, names: blobs.names) { name in
@@ -31,7 +31,7 @@ public struct NetworkWeights {
     }
   }
 
-  /// Arrays that are in memory already.
+  /// Creates weights from arrays in memory.
   public init(path: String, arrays: [(name: String, array: NDArray)]) {
     let byName = Dictionary(arrays.map { ($0.name, $0.array) }, uniquingKeysWith: { first, _ in first })
     self.init(path: path, names: arrays.map(\.name)) { byName[$0] }
@@ -47,10 +47,11 @@ public struct NetworkWeights {
     known = Set(names)
   }
 
-  /// Whether there is an array of this name, readable or not.
+  /// Returns whether there is an array of this name, readable or not.
   public func contains(_ name: String) -> Bool { known.contains(name) }
 
-  /// The array of this name, which must have so many dimensions and at least one element.
+  /// Returns the array of this name; it must have this number of dimensions and at least one
+  /// element.
   func array(_ name: String, dimensions: Int) throws -> NDArray {
     guard known.contains(name), let array = try read(name) else {
       throw DataError(
@@ -65,7 +66,7 @@ public struct NetworkWeights {
     return array
   }
 
-  /// The elements of the array of this name, which must be `count`.
+  /// Returns the elements of the one-dimensional array of this name, which must be `count`.
   func floats(_ name: String, count: Int) throws -> [Float] {
     let array = try array(name, dimensions: 1)
     guard array.count == count else {
@@ -75,8 +76,9 @@ public struct NetworkWeights {
     return array.floats()
   }
 
-  /// How many of prefix0, prefix1, … there are, each the beginning of a name.
-  /// - Throws: `DataError` where one is missing between others.
+  /// Returns how many of prefix0, prefix1, … some name begins with.
+  ///
+  /// - Throws: `DataError` if one is missing between others.
   func blocks(_ prefix: (Int) -> String) throws -> Int {
     func holds(_ number: Int) -> Bool {
       let start = prefix(number).utf8
@@ -92,11 +94,12 @@ public struct NetworkWeights {
     return count
   }
 
-  /// Blocks that are looked for behind the last; no stage of a known network has more.
+  /// The number of blocks to look for behind the last; no stage of a known network has more.
   private static let mostMissing = 64
 
-  /// Whether it begins like a pickle, and not like the older files of PyTorch, whose first pickle
-  /// is a number of ten bytes.
+  /// Returns whether the file begins like a pickle, but not like PyTorch's older files.
+  ///
+  /// Those begin with a pickle of a ten-byte number.
   private static func isPlainPickle(_ path: String) throws -> Bool {
     if FileManager.default.isFolder(path) { return false }
     let head = try MappedFile(path: path).withBytes { Array($0.prefix(4)) }

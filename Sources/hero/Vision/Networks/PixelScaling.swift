@@ -1,5 +1,4 @@
-/// (value/255 − mean)/(deviation + 1e-8) of each channel, as a table over the 256 values a byte
-/// has.
+/// A table of (value/255 − mean)/(deviation + 1e-8) for each channel and value of a byte.
 struct PixelScaling {
   private let tables: [Float]
 
@@ -13,15 +12,15 @@ struct PixelScaling {
     self.tables = tables
   }
 
-  /// ImageNet's, for torchvision's networks.
+  /// The scaling for ImageNet, of torchvision's networks.
   static let imageNet = PixelScaling(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
-  /// Kinetics', for SlowFast.
+  /// The scaling for Kinetics, of SlowFast.
   static let kinetics = PixelScaling(mean: [0.45, 0.45, 0.45], deviation: [0.225, 0.225, 0.225])
-  /// CLIP's own.
+  /// The scaling of CLIP.
   static let clip = PixelScaling(
     mean: [0.48145466, 0.4578275, 0.40821073], deviation: [0.26862954, 0.26130258, 0.27577711])
 
-  /// One picture's pixels into three planes, `stride` floats apart.
+  /// Writes one picture's scaled pixels into three planes, `stride` floats apart.
   func planes(
     _ pixels: UnsafePointer<UInt8>, count: Int, into planes: UnsafeMutablePointer<Float>, stride: Int
   ) {

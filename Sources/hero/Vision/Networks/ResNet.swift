@@ -1,25 +1,24 @@
 import Formats
 
-/// torchvision's residual network of bottlenecks (ResNet-50, -101, -152) without its classifier:
-/// the mean of the last map, to unit length.
+/// torchvision's ResNet with bottlenecks (ResNet-50, -101, -152), without its classifier.
 ///
-/// Depth and widths are those of the weights. Source: He et al., CVPR 2016, with the stride in the
-/// 3×3 convolution as torchvision has it.
+/// The features are the mean of the last map, at unit length. The weights set depth and widths.
+/// Source: He et al., CVPR 2016, with the stride in the 3×3 convolution as in torchvision.
 public final class ResNet: FeatureNetwork {
   private struct Block {
     var convolutions: [Convolution]
     var shortcut: Convolution?
   }
 
-  /// Features lie in `resnet_features`.
+  /// The name; features are in `resnet_features`.
   public let name = "resnet"
-  /// Channels of the last stage.
+  /// The number of channels of the last stage.
   public let width: Int
-  /// One picture an interval.
+  /// The input: one picture an interval.
   public let input: NetworkInput
-  /// Pictures a pass.
+  /// The number of pictures a pass.
   public let batch = 16
-  /// Depth and width, as in `ResNet-152, 2048 wide`.
+  /// The depth and width, as in `ResNet-152, 2048 wide`.
   public let summary: String
   private let precision: NetworkPrecision
   private let isUnit: Bool
@@ -28,8 +27,8 @@ public final class ResNet: FeatureNetwork {
   private var plans = PlanCache<(plan: Plan, input: Value, output: Value)>()
 
   /// - Parameters:
-  ///   - side: pixels of a picture's shorter side.
-  ///   - isUnit: whether rows are brought to unit length.
+  ///   - side: the shorter side of a picture, in pixels.
+  ///   - isUnit: whether rows are scaled to unit length.
   ///
   /// Throws `DataError` if the weights are not such a network's, or oneDNN is not installed.
   public init(
@@ -89,8 +88,8 @@ public final class ResNet: FeatureNetwork {
     return (try builder.finish(), input, output)
   }
 
-  /// The mean over the last map's pixels of each picture, to unit length where that was asked:
-  /// [pictures, width].
+  /// Returns the mean over the last map of each picture, at unit length if `isUnit`: [pictures,
+  /// width].
   public func features(_ pictures: Pictures) throws -> [Float] {
     let pixels = pictures.width * pictures.height
     var rows: [Float] = []
@@ -115,7 +114,8 @@ public final class ResNet: FeatureNetwork {
 }
 
 extension ResNet {
-  /// Rows to unit length, as PyTorch's `normalize` does it: lengths below 1e-12 count as that.
+  /// Returns the rows at unit length, as PyTorch's `normalize` does; a length below 1e-12 counts as
+  /// 1e-12.
   private func unitRows(_ rows: [Float]) -> [Float] {
     var rows = rows
     for start in stride(from: 0, to: rows.count, by: width) {
@@ -126,7 +126,7 @@ extension ResNet {
   }
 }
 
-/// The means over all places of the first rows of [rows, channels, places…], row by row.
+/// Returns the means over all places of the first rows of [rows, channels, places…], row by row.
 func means(_ values: UnsafePointer<Float>, shape: [Int], rows: Int) -> [Float] {
   let places = shape.dropFirst(2).reduce(1, *)
   return (0..<rows * shape[1]).map { row in

@@ -1,19 +1,19 @@
 import CDNNL
 import Formats
 
-/// The gated S3D that MIL-NCE trained on HowTo100M (Miech et al., CVPR 2020): the mean of its last
-/// map, which VALUE's features are.
+/// The gated S3D that MIL-NCE trained on HowTo100M (Miech et al., CVPR 2020), for VALUE's features.
 ///
-/// Inception blocks whose 3×3×3 convolutions are divided into space and time; what leaves a branch
-/// is weighed channel by channel by a gate of its own mean. Widths are those of the weights.
-/// Sources: Xie et al., ECCV 2018; names and paddings of `S3D_HowTo100M/s3dg.py`.
+/// The features are the mean of its last map. Its Inception blocks split 3×3×3 convolutions into
+/// space and time. A gate computed from a branch's mean weights the channels of that branch. The
+/// weights set its widths. Sources: Xie et al., ECCV 2018; names and paddings of
+/// `S3D_HowTo100M/s3dg.py`.
 public final class S3D: FeatureNetwork {
   private struct Gate {
     var weight: Weight
     var bias: Weight
   }
 
-  /// A branch: its convolutions in order, and the gate behind them.
+  /// A branch: its convolutions in order, and the gate after them.
   private struct Branch {
     var convolutions: [Convolution]
     var gate: Gate
@@ -21,25 +21,25 @@ public final class S3D: FeatureNetwork {
 
   private typealias Planned = (plan: Plan, input: Value, output: Value)
 
-  /// Features lie in `mil-nce_features`.
+  /// The name; features are in `mil-nce_features`.
   public let name = "mil-nce"
-  /// Channels of the last block.
+  /// The number of channels of the last block.
   public let width: Int
-  /// A clip of pictures an interval.
+  /// The input: a clip an interval.
   public let input: NetworkInput
-  /// Clips a pass.
+  /// The number of clips a pass.
   public let batch = 1
-  /// Width, as in `S3D of MIL-NCE, 512 wide`.
+  /// The width, as in `S3D of MIL-NCE, 512 wide`.
   public let summary: String
   private let precision: NetworkPrecision
   private let frames: Int
   private let first: Convolution
   private let second: Branch
-  /// By stage, then by block, then the four branches.
+  /// The branches by stage, then by block, four a block.
   private let stages: [[[Branch]]]
   private var plans = PlanCache<Planned>()
 
-  /// Of the last stages: blocks, and the windows of the pooling before.
+  /// The blocks of the last stages, and the pooling windows before them.
   private static let layout: [(blocks: [String], kernel: [Int], strides: [Int])] = [
     (["3b", "3c"], [1, 3, 3], [1, 2, 2]), (["4b", "4c", "4d", "4e", "4f"], [3, 3, 3], [2, 2, 2]),
     (["5b", "5c"], [2, 2, 2], [2, 2, 2]),
@@ -48,8 +48,8 @@ public final class S3D: FeatureNetwork {
   private static let cure = "Give s3d_howto100m.pth of S3D_HowTo100M"
 
   /// - Parameters:
-  ///   - side: pixels of a picture's sides, an even number.
-  ///   - frames: of a clip, an even number.
+  ///   - side: the side of a picture in pixels, an even number.
+  ///   - frames: the number of frames of a clip, an even number.
   ///
   /// Throws `DataError` if the weights are not such a network's, or oneDNN is not installed.
   public init(
@@ -62,7 +62,7 @@ public final class S3D: FeatureNetwork {
     func convolution(_ name: String, _ part: Int) throws -> Convolution {
       try Convolution("\(name).conv\(part)", norm: "\(name).bn\(part)", strides: [1, 1, 1], from: weights)
     }
-    /// Over space, then over time.
+    /// Reads a convolution over space, then one over time.
     func separable(_ name: String) throws -> [Convolution] { try (1...2).map { try convolution(name, $0) } }
     func gate(_ name: String) throws -> Gate {
       let weight = try weights.array("\(name).fc.weight", dimensions: 2)
@@ -76,8 +76,8 @@ public final class S3D: FeatureNetwork {
         weight: try Weight.transposed(weight.floats(), rows: bias.count),
         bias: try Weight(bias, shape: [1, bias.count]))
     }
-    // Its two 2×4×4 kernels are those of 4×8×8 pixels whose pairs are channels. As TensorFlow's
-    // "SAME" pads: the shorter end before.
+    // The 2×4×4 kernels are 4×8×8 kernels whose pairs of pixels are channels. The padding is
+    // TensorFlow's "SAME": the shorter side comes first.
     first = try Convolution(
       "conv1.conv1", norm: "conv1.bn1", strides: [1, 1, 1], padding: (before: [0, 1, 1], after: [1, 2, 2]),
       from: weights)
@@ -105,7 +105,7 @@ public final class S3D: FeatureNetwork {
         ]
       }
     }
-    // Refuses blocks whose channels do not fit before anything is computed.
+    // Refuse blocks whose channels do not fit before anything is computed.
     var channels = first.weight.shape[0]
     func follow(_ branch: Branch, from start: Int) throws -> Int {
       var width = start
@@ -162,7 +162,7 @@ public final class S3D: FeatureNetwork {
       x, by: gates.view(shape: [1, channels, 1, 1, 1], strides: [channels, 1, 1, 1, 1]))
   }
 
-  /// The mean over the last map of each clip: [clips, width].
+  /// Returns the mean over the last map of each clip: [clips, width].
   ///
   /// - Throws: `DataError` for pictures of odd width or height.
   public func features(_ pictures: Pictures) throws -> [Float] {
@@ -181,8 +181,10 @@ public final class S3D: FeatureNetwork {
     return rows
   }
 
-  /// A clip's values in 0 … 1, of which every two frames, rows and columns become channels: channel
-  /// ((t mod 2)·2 + y mod 2)·2 + x mod 2 of three, at (t/2, y/2, x/2).
+  /// Writes a clip's values in 0 … 1, with every two frames, rows and columns as channels.
+  ///
+  /// Colour c at (t, y, x) becomes channel 3·(((t mod 2)·2 + y mod 2)·2 + x mod 2) + c at (t/2,
+  /// y/2, x/2).
   private func spread(_ pictures: Pictures, clip: Int, into planes: UnsafeMutablePointer<Float>) {
     let (width, height) = (pictures.width, pictures.height)
     let plane = frames / 2 * (height / 2) * (width / 2)

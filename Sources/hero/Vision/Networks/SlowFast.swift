@@ -1,12 +1,12 @@
 import Formats
 
-/// SlowFast (Feichtenhofer et al., ICCV 2019) without its classifier: the means of both pathways'
-/// last maps, the slow one's first.
+/// SlowFast (Feichtenhofer et al., ICCV 2019) without its classifier.
 ///
-/// The fast pathway sees every frame of a clip with few channels, the slow one every fourth with
-/// many. After each stage a convolution over time brings the fast one's results to the slow one.
-/// Depths, widths and kernels are those of the weights. Source: the authors'
-/// `video_model_builder.py` with `SLOWFAST_8x8_R50.yaml`.
+/// The features are the means of both pathways' last maps, the slow one's first. The fast pathway
+/// sees every frame of a clip with few channels, the slow one a quarter of them with many. After
+/// each stage a convolution over time feeds the fast pathway's results to the slow one. The weights
+/// set depths, widths and kernels. Source: the authors' `video_model_builder.py` with
+/// `SLOWFAST_8x8_R50.yaml`.
 public final class SlowFast: FeatureNetwork {
   private struct Block {
     var convolutions: [Convolution]
@@ -15,30 +15,30 @@ public final class SlowFast: FeatureNetwork {
 
   private typealias Planned = (plan: Plan, slow: Value, fast: Value, outputs: [Value])
 
-  /// Features lie in `slowfast_features`.
+  /// The name; features are in `slowfast_features`.
   public let name = "slowfast"
-  /// Channels of both pathways' last maps.
+  /// The number of channels of both pathways' last maps.
   public let width: Int
-  /// A clip of pictures an interval.
+  /// The input: a clip an interval.
   public let input: NetworkInput
-  /// Clips a pass.
+  /// The number of clips a pass.
   public let batch: Int
-  /// Depth and width, as in `SlowFast R50, 2304 wide`.
+  /// The depth and width, as in `SlowFast R50, 2304 wide`.
   public let summary: String
-  /// Frames of the fast pathway for one of the slow one.
+  /// The number of fast frames for each slow one.
   private let alpha = 4
   private let frames: Int
   private let precision: NetworkPrecision
   private let stems: [Convolution]
-  /// After the stem and after each stage but the last.
+  /// The convolutions from fast to slow, after the stem and each stage but the last.
   private let bridges: [Convolution]
-  /// By stage, then by pathway.
+  /// The blocks by stage, then by pathway.
   private let stages: [[[Block]]]
   private var plans = PlanCache<Planned>()
 
   /// - Parameters:
-  ///   - side: pixels of a picture's sides.
-  ///   - frames: of a clip.
+  ///   - side: the side of a picture, in pixels.
+  ///   - frames: the number of frames of a clip.
   ///
   /// Throws `DataError` if the weights are not such a network's, or oneDNN is not installed.
   public init(
@@ -118,13 +118,15 @@ public final class SlowFast: FeatureNetwork {
     return (try builder.finish(), inputs[0], inputs[1], outputs)
   }
 
-  /// Which of a clip's frames the slow pathway sees: `frames / alpha` places spread evenly from the
-  /// first to the last.
+  /// Returns the frames of a clip that the slow pathway sees.
+  ///
+  /// They are `frames / alpha` places, evenly spaced from the first to the last.
   static func slowPlaces(frames: Int, alpha: Int) -> [Int] {
     ClipSampling.spread(from: 0, to: Float(frames - 1), count: frames / alpha).map { Int($0) }
   }
 
-  /// The means over both pathways' last maps of each clip, the slow one's first: [clips, width].
+  /// Returns the means over both pathways' last maps of each clip, the slow one's first: [clips,
+  /// width].
   public func features(_ pictures: Pictures) throws -> [Float] {
     let pixels = pictures.width * pictures.height
     let slowPlaces = Self.slowPlaces(frames: frames, alpha: alpha)

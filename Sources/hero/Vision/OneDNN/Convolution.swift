@@ -1,18 +1,19 @@
 import Formats
 
-/// A convolution over one, two or three spatial dimensions, with what normalises its results folded
-/// into it.
+/// A convolution over one, two or three spatial dimensions, with its batch norm folded in.
 struct Convolution {
   /// [outputs, inputs, kernel…]
   let weight: Weight
   /// [outputs]
   let bias: Weight
   let strides: [Int]
-  /// Zeros before and after the input, along each dimension.
+  /// The zeros before and after the input, along each dimension.
   let before: [Int]
   let after: [Int]
 
-  /// Of [batch, inputs, sizes…]: [batch, outputs, (size + before + after − kernel)/stride + 1 …].
+  /// Returns the shape of the result for an input of [batch, inputs, sizes…].
+  ///
+  /// It is [batch, outputs, (size + before + after − kernel)/stride + 1 …].
   func resultShape(of shape: [Int]) -> [Int] {
     [shape[0], weight.shape[0]]
       + strides.indices.map {
@@ -20,25 +21,26 @@ struct Convolution {
       }
   }
 
-  /// Whether Winograd's F(4×4, 3×3) should be faster. It takes a quarter of the multiplications,
-  /// but its weights are four times as large. That pays only where enough tiles of 4×4 results
-  /// share them. Measured with ResNet-152's layers: with 128 tiles it took 0.6 to 1 times as long
-  /// as the direct convolution, with fewer twice as long.
+  /// Returns whether Winograd's F(4×4, 3×3) should be faster.
+  ///
+  /// It takes a quarter of the multiplications, but its weights are four times as large. That pays
+  /// only if enough tiles of 4×4 results share them. With ResNet-152's layers and 128 tiles, it
+  /// took 0.6 to 1 times as long as the direct convolution. With fewer tiles it took twice as long.
   func suitsWinograd(result shape: [Int]) -> Bool {
     guard shape.count == 4, weight.shape.suffix(2) == [3, 3], strides == [1, 1] else { return false }
     return shape[0] * ((shape[2] + 3) / 4) * ((shape[3] + 3) / 4) >= 128
   }
 
-  /// A convolution without bias and the batch norm after it, which has been trained:
+  /// Folds a trained batch norm into the convolution before it, which has no bias:
   ///
   ///     γ·(W∗x − mean)/√(variance + ε) + β = (γ/√(variance + ε)·W)∗x + β − γ·mean/√(variance + ε)
   ///
   /// - Parameters:
-  ///   - name: of the convolution; its array is `name.weight`.
-  ///   - norm: of the batch norm; its arrays are `weight`, `bias`, `running_mean` and
+  ///   - name: the name of the convolution; its array is `name.weight`.
+  ///   - norm: the name of the batch norm; its arrays are `weight`, `bias`, `running_mean` and
   ///     `running_var`.
-  ///   - strides: as many as the kernel has dimensions.
-  ///   - padding: zeros before and after the input; as wide as half the kernel by default.
+  ///   - strides: one for each dimension of the kernel.
+  ///   - padding: the zeros before and after the input; half the kernel's width by default.
   init(
     _ name: String, norm: String, strides: [Int], padding: (before: [Int], after: [Int])? = nil,
     from weights: NetworkWeights, epsilon: Float = 1e-5
@@ -73,7 +75,7 @@ struct Convolution {
     (before, after) = padding ?? (half, half)
   }
 
-  /// Refuses a first convolution that reads something else than pictures' three colours.
+  /// Throws `DataError` unless this first convolution reads the three colours of pictures.
   func requireColours(_ name: String, file: String) throws {
     guard weight.shape[1] != 3 else { return }
     throw DataError(

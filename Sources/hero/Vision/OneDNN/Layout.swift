@@ -1,6 +1,6 @@
 import CDNNL
 
-/// How the elements of a tensor lie in memory: rows end to end, or as a primitive wants them.
+/// The order of a tensor's elements in memory: row-major, strided, or as a primitive chooses.
 final class Layout {
   let shape: [Int]
   let precision: NetworkPrecision
@@ -13,7 +13,7 @@ final class Layout {
     self.precision = precision
   }
 
-  /// Row-major.
+  /// Creates a row-major layout.
   convenience init(plain shape: [Int], _ precision: NetworkPrecision = .float32) throws {
     try OneDNN.load()
     try self.init(
@@ -21,7 +21,7 @@ final class Layout {
       precision: precision)
   }
 
-  /// Left to the primitive.
+  /// Creates a layout that leaves the order to the primitive.
   convenience init(any shape: [Int], _ precision: NetworkPrecision) throws {
     try OneDNN.load()
     try self.init(
@@ -29,7 +29,7 @@ final class Layout {
       precision: precision)
   }
 
-  /// Element (i, j, …) is i·strides[0] + j·strides[1] + … elements from the first.
+  /// Creates a layout whose element (i, j, …) is at i·strides[0] + j·strides[1] + … elements.
   convenience init(shape: [Int], strides: [Int], _ precision: NetworkPrecision) throws {
     try OneDNN.load()
     try self.init(
@@ -38,7 +38,7 @@ final class Layout {
       precision: precision)
   }
 
-  /// What a primitive chose.
+  /// Reads the layout that a primitive chose for an argument.
   convenience init(
     of primitive: OpaquePointer, _ argument: hero_argument, shape: [Int], precision: NetworkPrecision
   ) throws {

@@ -1,7 +1,7 @@
 import CDNNL
 import Formats
 
-/// A stretch of a plan's memory, and the steps between which it holds something.
+/// A range of a plan's memory, and the steps during which it is in use.
 final class Buffer {
   let bytes: Int
   fileprivate(set) var steps: ClosedRange<Int>
@@ -17,11 +17,11 @@ final class Buffer {
   }
 }
 
-/// A tensor that a plan computes: where its elements are once the plan has been made.
+/// A tensor of a plan: its layout, and its place in memory once the plan is finished.
 final class Value {
   let layout: Layout
   let buffer: Buffer
-  /// Bytes from the buffer's start.
+  /// The offset from the buffer's start, in bytes.
   fileprivate let offset: Int
 
   var shape: [Int] { layout.shape }
@@ -32,8 +32,9 @@ final class Value {
     self.offset = offset
   }
 
-  /// The same memory seen with other strides; both count elements. For values whose rows lie end to
-  /// end.
+  /// Returns the same memory with other strides; strides and offset count elements.
+  ///
+  /// The value must be row-major.
   func view(shape: [Int], strides: [Int], offset: Int = 0) throws -> Value {
     let size = layout.precision == .float32 ? 4 : 2
     return Value(
@@ -42,13 +43,14 @@ final class Value {
   }
 }
 
-/// A network for inputs of one shape: its primitives in order, and one piece of memory in which
-/// tensors reuse the places of dead ones.
+/// A network compiled for inputs of one shape: its primitives in order, and their memory.
+///
+/// Tensors reuse the memory of those that no later step reads.
 final class Plan {
   private let steps: [Primitive]
   private let memory: AlignedMemory
   private let scratch: AlignedMemory
-  /// What steps read; nothing else may keep it.
+  /// The weights that the steps read, kept alive here.
   private let constants: [Weight]
 
   fileprivate init(steps: [Primitive], memory: AlignedMemory, scratch: AlignedMemory, constants: [Weight]) {
@@ -58,7 +60,7 @@ final class Plan {
     self.scratch = scratch
   }
 
-  /// The elements of an input or output of the plan, which are float32 and row-major.
+  /// Returns the elements of an input or output of the plan: float32, row-major.
   func elements(of value: Value) -> UnsafeMutablePointer<Float> {
     (memory.pointer + value.buffer.offset + value.offset).assumingMemoryBound(to: Float.self)
   }
@@ -67,16 +69,16 @@ final class Plan {
     for step in steps { try step.run() }
   }
 
-  /// The implementations of its primitives, for those who look for the time.
+  /// The names of oneDNN's implementations, for profiling.
   var implementations: [String] { steps.map(\.implementation) }
 }
 
-/// Puts a plan together, step by step.
+/// A builder that puts a plan together step by step.
 final class PlanBuilder {
   let precision: NetworkPrecision
   private var steps: [Primitive] = []
   private var buffers: [Buffer] = []
-  /// Bound when the places of all buffers are known.
+  /// The arguments to bind once the offsets of all buffers are known.
   private var pending: [(primitive: Primitive, argument: hero_argument, place: Int, value: Value)] = []
   private var constants: [Weight] = []
   private var scratches: [(primitive: Primitive, layout: Layout)] = []
@@ -85,17 +87,17 @@ final class PlanBuilder {
 
   // MARK: Ends
 
-  /// What the caller writes before each run: float32, row-major.
+  /// Adds an input, which the caller writes before each run: float32, row-major.
   func input(_ shape: [Int]) throws -> Value { try value(Layout(plain: shape)) }
 
-  /// What the caller reads after each run: float32, row-major.
+  /// Adds an output, which the caller reads after each run: float32, row-major.
   func output(_ x: Value) throws -> Value {
     let result = try reorder(x, to: Layout(plain: x.shape))
     result.buffer.use(at: .max)
     return result
   }
 
-  /// The plan, all of whose buffers have a place.
+  /// Places all buffers in memory, and returns the plan.
   func finish() throws -> Plan {
     let memory = AlignedMemory(bytes: place(buffers))
     let scratch = AlignedMemory(bytes: scratches.lazy.map(\.layout.bytes).max() ?? 0)
@@ -107,8 +109,10 @@ final class PlanBuilder {
     return Plan(steps: steps, memory: memory, scratch: scratch, constants: constants)
   }
 
-  /// Gives every buffer the lowest place that is free while it is needed, the largest first; the
-  /// bytes of all.
+  /// Gives each buffer the lowest offset that is free during its steps, and returns the bytes of
+  /// all.
+  ///
+  /// The largest buffer comes first.
   private func place(_ buffers: [Buffer]) -> Int {
     var placed: [Buffer] = []
     var end = 0
@@ -135,7 +139,7 @@ final class PlanBuilder {
 
   func value(_ shape: [Int]) throws -> Value { try value(Layout(plain: shape, precision)) }
 
-  /// `x` in another layout; itself where it has that.
+  /// Returns `x` in another layout, or `x` itself if it has that layout.
   func reorder(_ x: Value, to layout: Layout) throws -> Value {
     if x.layout.equals(layout) { return x }
     let result = try value(layout)
@@ -146,14 +150,14 @@ final class PlanBuilder {
     return result
   }
 
-  /// `x`, written where `place` is: a view of a tensor that is put together of several.
+  /// Copies `x` into `place`, a view of a tensor that is composed of several.
   func copy(_ x: Value, into place: Value) throws {
     try add(
       Primitive(hero_reorder(x.layout.handle, place.layout.handle)),
       [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, place)])
   }
 
-  /// A constant, written into a tensor anew in each run, so that products may be added to it.
+  /// Adds a constant whose tensor each run fills again, so that products may be added to it.
   func constant(_ weight: Weight) throws -> Value {
     let result = try value(weight.shape)
     constants.append(weight)
@@ -164,8 +168,9 @@ final class PlanBuilder {
     return result
   }
 
-  /// relu?(convolution + bias [+ residual]). The sum is made where the residual is, which is then
-  /// gone.
+  /// Returns relu?(convolution + bias [+ residual]).
+  ///
+  /// The sum overwrites the residual.
   func convolution(
     _ x: Value, _ layer: Convolution, adding residual: Value? = nil, relu: Bool
   ) throws -> Value {
@@ -198,8 +203,8 @@ final class PlanBuilder {
     return output
   }
 
-  /// x·weights + bias, then what `after` says; added to `residual`, which is then gone, if there is
-  /// one.
+  /// Returns after(x·weights + bias [+ residual]); the sum overwrites the residual.
+  ///
   /// - Parameter weights: [inputs, outputs]
   func linear(
     _ x: Value, _ weights: Weight, _ bias: Weight?, adding residual: Value? = nil,
@@ -220,14 +225,14 @@ final class PlanBuilder {
     return result
   }
 
-  /// x·y into `result`, batch by batch.
+  /// Computes x·y into `result`, batch by batch.
   func product(_ x: Value, _ y: Value, into result: Value) throws {
     let primitive = try Primitive(
       hero_matmul(x.layout.handle, y.layout.handle, nil, result.layout.handle, false, HERO_AFTER_NOTHING))
     try add(primitive, [(HERO_SOURCE, 0, x), (HERO_WEIGHTS, 0, y), (HERO_RESULT, 0, result)])
   }
 
-  /// (x − mean)/√(variance + ε)·scale + shift of each row.
+  /// Returns (x − mean)/√(variance + ε)·scale + shift for each row.
   func layerNorm(_ x: Value, scale: Weight, shift: Weight, epsilon: Float) throws -> Value {
     let primitive = try Primitive(hero_layer_norm(x.layout.handle, epsilon))
     let result = try value(x.layout)
@@ -240,7 +245,7 @@ final class PlanBuilder {
     return result
   }
 
-  /// Each row becomes its softmax, in place.
+  /// Replaces each row by its softmax.
   func softmax(_ x: Value) throws {
     let primitive = try Primitive(hero_softmax(x.layout.handle, Int32(x.shape.count - 1)))
     try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, x)])

@@ -1,9 +1,9 @@
 /// Attention of several items side by side.
 extension PlanBuilder {
-  /// softmax(queries · keysᵀ) · values of every item, head by head; the queries are divided by √(a
-  /// head's width) already.
+  /// Returns softmax(queries · keysᵀ) · values for each item and head.
+  ///
   /// - Parameters:
-  ///   - queries: [items · askers, width].
+  ///   - queries: [items · askers, width], already divided by √(a head's width).
   ///   - keysValues: [items · tokens, 2 · width], keys beside values.
   /// - Returns: [items · askers, width].
   func attention(_ queries: Value, keysValues: Value, heads: Int, items: Int) throws -> Value {

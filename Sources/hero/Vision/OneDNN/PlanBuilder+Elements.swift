@@ -1,17 +1,17 @@
 import CDNNL
 
-/// What is done window by window, channel by channel or element by element.
+/// Steps that work on windows, channels or elements.
 extension PlanBuilder {
-  /// The largest of each window.
+  /// Returns the largest element of each window.
   func maxPool(_ x: Value, kernel: [Int], strides: [Int], padding: [Int]) throws -> Value {
     try pool(x, kernel: kernel, strides: strides, before: padding, after: padding, mean: false)
   }
 
-  /// The largest of each window, the windows laid out as TensorFlow's "SAME": ⌈size / stride⌉ of
-  /// them, and where they reach over the ends, further at the far one.
+  /// Returns the largest element of each window, with TensorFlow's "SAME" padding.
   ///
-  /// Where sizes divide, these are the windows of PyTorch's `ceil_mode` after a padding of
-  /// ⌊(kernel − stride) / 2⌋ before and the rest behind.
+  /// There are ⌈size / stride⌉ windows. Where they reach over both ends, they reach further over
+  /// the far one. Where sizes divide, they are the windows of PyTorch's `ceil_mode` after a padding
+  /// of ⌊(kernel − stride) / 2⌋ before and the rest behind.
   func maxPoolSame(_ x: Value, kernel: [Int], strides: [Int]) throws -> Value {
     var (before, after) = ([Int](), [Int]())
     for (axis, size) in x.shape.dropFirst(2).enumerated() {
@@ -23,15 +23,16 @@ extension PlanBuilder {
     return try pool(x, kernel: kernel, strides: strides, before: before, after: after, mean: false)
   }
 
-  /// The mean of each window of `size` places along each dimension; what is left at the ends does
-  /// not count.
+  /// Returns the mean of each window of `size` elements along each dimension.
+  ///
+  /// It ignores the remainder at the ends.
   func meanPool(_ x: Value, size: Int) throws -> Value {
     let kernel = x.shape.dropFirst(2).map { _ in size }
     let none = kernel.map { _ in 0 }
     return try pool(x, kernel: kernel, strides: kernel, before: none, after: none, mean: true)
   }
 
-  /// The mean over all places of each channel: [batch, channels, 1 …].
+  /// Returns the mean of each channel over all places: [batch, channels, 1 …].
   func means(_ x: Value) throws -> Value {
     let kernel = Array(x.shape.dropFirst(2))
     let none = kernel.map { _ in 0 }
@@ -54,7 +55,7 @@ extension PlanBuilder {
     return result
   }
 
-  /// The channels of all, one after the other.
+  /// Returns the channels of all values, one after the other.
   func concatenation(_ values: [Value]) throws -> Value {
     var shape = values[0].shape
     shape[1] = values.reduce(0) { $0 + $1.shape[1] }
@@ -69,12 +70,12 @@ extension PlanBuilder {
     return result
   }
 
-  /// x + y, where both lie row by row.
+  /// Returns x + y, both row-major.
   func sum(_ x: Value, _ y: Value) throws -> Value {
     try binary(x, y, product: false)
   }
 
-  /// x · factors, of which there is one for each channel: [1, channels, 1 …].
+  /// Returns x · factors, with one factor for each channel: [1, channels, 1 …].
   func scaled(_ x: Value, by factors: Value) throws -> Value {
     try binary(x, factors, product: true)
   }

@@ -5,7 +5,7 @@ import Foundation
 final class Primitive {
   let handle: OpaquePointer
 
-  /// - Parameter handle: what one of the shim's functions made, nil where it could not.
+  /// - Parameter handle: the result of one of the shim's functions, nil if that failed.
   init(_ handle: OpaquePointer?) throws {
     guard let handle else { throw OneDNN.problem() }
     self.handle = handle
@@ -17,7 +17,7 @@ final class Primitive {
     try Layout(of: handle, argument, shape: wanted.shape, precision: wanted.precision)
   }
 
-  /// Scratch memory it needs while it runs: its layout and size, nil if none.
+  /// Returns the layout of the scratch memory that a run needs, nil if it needs none.
   func scratch() -> Layout? {
     guard let layout = try? Layout(of: handle, HERO_SCRATCH, shape: [], precision: .float32), layout.bytes > 0
     else { return nil }
@@ -36,11 +36,11 @@ final class Primitive {
     guard hero_primitive_run(handle) else { throw OneDNN.problem() }
   }
 
-  /// Which of oneDNN's implementations it is.
+  /// The name of oneDNN's implementation.
   var implementation: String { String(cString: hero_primitive_implementation(handle)) }
 }
 
-/// Memory that starts at a whole cache line, as vector code likes it.
+/// Memory that starts at a cache line, as vector code prefers.
 final class AlignedMemory {
   let pointer: UnsafeMutableRawPointer
   let bytes: Int
@@ -53,7 +53,7 @@ final class AlignedMemory {
   deinit { pointer.deallocate() }
 }
 
-/// A constant of a network, kept in every layout that a primitive asked for.
+/// A constant of a network, stored in every layout that a primitive has asked for.
 final class Weight {
   let shape: [Int]
   private let plain: Layout
@@ -69,7 +69,7 @@ final class Weight {
     values.withUnsafeBytes { self.values.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
   }
 
-  /// A matrix whose rows are to be columns: `values` as [columns, rows].
+  /// Returns the transpose of a matrix of `rows` rows: [columns, rows].
   static func transposed(_ values: [Float], rows: Int) throws -> Weight {
     let columns = values.count / rows
     var result = [Float](repeating: 0, count: values.count)
@@ -79,7 +79,7 @@ final class Weight {
     return try Weight(result, shape: [columns, rows])
   }
 
-  /// The elements in a layout; made at the first use.
+  /// Returns the elements in a layout, which the first call for it computes.
   func elements(in layout: Layout) throws -> UnsafeMutableRawPointer {
     if layout.equals(plain) { return values.pointer }
     if let known = copies.first(where: { $0.layout.equals(layout) }) { return known.memory.pointer }

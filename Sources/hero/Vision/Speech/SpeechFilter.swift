@@ -1,8 +1,7 @@
 import CFFmpeg
 import Formats
 
-/// A sound as recognisers of speech take it: FFmpeg's filters mix its channels into one and
-/// resample it.
+/// A filter that converts sound for speech recognizers: FFmpeg mixes it to mono and resamples it.
 final class SpeechFilter {
   private let path: String
   private var graph: UnsafeMutablePointer<AVFilterGraph>?
@@ -12,8 +11,8 @@ final class SpeechFilter {
   private let options: String
 
   /// - Parameters:
-  ///   - frame: one of those to come, for their kind.
-  ///   - path: of the file, for messages.
+  ///   - frame: one of the coming frames, for their format.
+  ///   - path: the file's path, for messages.
   init(like frame: UnsafeMutablePointer<AVFrame>, path: String) throws {
     self.path = path
     options = Self.options(of: frame)
@@ -51,17 +50,19 @@ final class SpeechFilter {
     return "time_base=1/\(rate):sample_rate=\(rate):sample_fmt=\(frame.format):\(layout)"
   }
 
-  /// Whether the filters were made for such a sound; a stream may change its kind.
+  /// Returns whether the filters fit this frame; a stream may change its format.
   func accepts(_ frame: UnsafeMutablePointer<AVFrame>) -> Bool { Self.options(of: frame) == options }
 
-  /// Takes a piece, which stays the caller's; nil for the end.
+  /// Adds a frame, which the caller keeps; nil ends the input.
   func push(_ frame: UnsafeMutablePointer<AVFrame>?) throws {
     try FFmpeg.check(
       av_buffersrc_add_frame_flags(source, frame, Int32(AV_BUFFERSRC_FLAG_KEEP_REF)), "filter the sound",
       file: path)
   }
 
-  /// The samples that are done, 16 bits each; empty if more must be pushed, or at the end.
+  /// Returns the samples that are ready, 16 bits each.
+  ///
+  /// It is empty if the filters need more input, and at the end.
   func pull() throws -> [UInt8] {
     var bytes: [UInt8] = []
     while let output {

@@ -1,25 +1,26 @@
 import Formats
 import Foundation
 
-/// whisper.cpp's program, which writes down what is said, run as a process of its own.
+/// whisper.cpp's program, which transcribes speech in a process of its own.
 ///
-/// It is looked for in the folders of `HERO_WHISPER_PATH` (colons between them; each also with
-/// `build/bin` and `bin`), where it may have its older names too, then in those of `PATH`.
+/// It is the first one found in the folders of `HERO_WHISPER_PATH`, then of `PATH`. Colons separate
+/// the folders. Of the former, `build/bin` and `bin` in them count too, and the old program name
+/// `main`.
 public struct SpeechRecognizer: Sendable {
-  /// The program's path.
+  /// The path of the program.
   public let program: String
-  /// The model's file.
+  /// The path of the model.
   public let model: String
-  /// Threads of the program.
+  /// The number of threads that the program uses.
   public var threads = ProcessInfo.processInfo.activeProcessorCount
 
   private static let names = ["whisper-cli", "whisper-cpp"]
   private static let variable = "HERO_WHISPER_PATH"
-  /// How every model of whisper.cpp begins.
+  /// The first bytes of every whisper.cpp model.
   private static let magic = Array("lmgg".utf8)
 
-  /// - Parameter model: a file of whisper.cpp, such as `ggml-base.bin`.
-  /// - Throws: `DataError` where the program is not installed, or the file is no such model.
+  /// - Parameter model: a whisper.cpp model, such as `ggml-base.bin`.
+  /// - Throws: `DataError` if the program is not installed, or the file is not such a model.
   public init(
     model: String, environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws {
@@ -49,25 +50,26 @@ public struct SpeechRecognizer: Sendable {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
   }
 
-  /// What was said.
+  /// The text of a sound.
   public struct Transcript: Sendable {
-    /// In order, in seconds from the sound's beginning.
+    /// The cues in order, in seconds from the sound's beginning.
     public var cues: [SubtitleCue]
-    /// As whisper.cpp abbreviates it; nil where it does not say.
+    /// whisper.cpp's code of the language; nil if it states none.
     public var language: String?
   }
 
-  /// Seconds that the program may take: for any sound, and for each second of it. The largest model
-  /// on a slow processor takes less.
+  /// The time limit in seconds: a fixed part, and a part for each second of sound. Even the largest
+  /// model on a slow processor takes less.
   private static let patience = (fixed: 600.0, share: 60.0)
 
-  /// Writes down what is said in a sound.
+  /// Transcribes a sound.
+  ///
   /// - Parameters:
   ///   - wave: a WAV file, see `VideoSound`.
-  ///   - seconds: its length.
-  ///   - folder: for what the program writes.
-  ///   - check: is called often; what it throws ends the program and the work.
-  /// - Throws: `DataError` where the program fails, takes far too long or writes no subtitles.
+  ///   - seconds: the sound's length.
+  ///   - folder: the folder for the program's output.
+  ///   - check: is called often; an error that it throws ends the program and the work.
+  /// - Throws: `DataError` if the program fails, exceeds the time limit or writes no subtitles.
   public func transcribe(
     wave: String, seconds: Double, in folder: String, check: () throws -> Void
   ) throws -> Transcript {
@@ -99,7 +101,8 @@ public struct SpeechRecognizer: Sendable {
         }
       }
     } catch {
-      // With what it has started, where it leads a group; waiting would be for that too.
+      // If the program leads a process group, kill the whole group. Do not wait: that would wait
+      // for the group too.
       let own = process.processIdentifier
       kill(getpgid(own) == own ? -own : own, SIGKILL)
       throw error
@@ -118,10 +121,12 @@ public struct SpeechRecognizer: Sendable {
     return Transcript(cues: cues, language: Self.language(in: said))
   }
 
-  /// Tries program and model on a second of silence, so that a model whose download was cut off is
-  /// refused before hours of work, not told at each video.
-  /// - Parameter check: is called often; what it throws ends the program.
-  /// - Throws: `DataError` where the program fails.
+  /// Tries the program and the model on a second of silence.
+  ///
+  /// A truncated model thus fails before hours of work, not at each video.
+  ///
+  /// - Parameter check: is called often; an error that it throws ends the program.
+  /// - Throws: `DataError` if the program fails.
   public func probe(check: () throws -> Void) throws {
     var template = Array((NSTemporaryDirectory() + "/hero-speech-XXXXXX").utf8CString)
     guard mkdtemp(&template) != nil else { throw DataError.system("write", file: NSTemporaryDirectory()) }
@@ -138,20 +143,20 @@ public struct SpeechRecognizer: Sendable {
     }
   }
 
-  /// Noises and silences come in brackets: `[BLANK_AUDIO]`, `(music)`.
+  /// Returns whether a cue is in brackets, as noises and silences are: `[BLANK_AUDIO]`, `(music)`.
   private static func isNoise(_ cue: SubtitleCue) -> Bool {
     let text = cue.text.trimmingCharacters(in: .whitespaces)
     return [("[", "]"), ("(", ")"), ("*", "*")].contains { text.hasPrefix($0.0) && text.hasSuffix($0.1) }
       && !text.dropFirst().dropLast().contains { "[]()*".contains($0) }
   }
 
-  /// The last 64 kB of what the program said.
+  /// Returns the last 64 kB of the program's log.
   private static func end(of log: String) -> String {
     let (size, most) = ((try? PlainFile.size(log)) ?? 0, 1 << 16)
     return String(decoding: bytes(of: log, from: max(0, size - most), count: most), as: UTF8.self)
   }
 
-  /// A part of a file, as far as it can be read.
+  /// Returns a part of a file, as far as it can be read.
   private static func bytes(of path: String, from place: Int, count: Int) -> [UInt8] {
     guard let file = FileHandle(forReadingAtPath: path), (try? file.seek(toOffset: UInt64(place))) != nil
     else {

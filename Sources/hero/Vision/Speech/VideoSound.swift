@@ -1,14 +1,13 @@
 import CFFmpeg
 import Formats
 
-/// The sound of a video, as speech recognizers take it: one channel, 16,000 samples a second of 16
-/// bits.
+/// The sound of a video as speech recognizers take it: mono, 16,000 samples a second, 16 bits.
 ///
-/// Time counts from the file's beginning, as for pictures and subtitles. There is silence until the
-/// sound begins and in its gaps. Missing and restarting times are computed as those of pictures are
-/// (`PacketClock`).
+/// Time counts from the file's beginning, as for pictures and subtitles. Silence fills the time
+/// before the sound and its gaps. `PacketClock` corrects missing and restarting times, as for
+/// pictures.
 public final class VideoSound {
-  /// Samples a second.
+  /// The number of samples a second.
   static let rate = 16_000
 
   private let path: String
@@ -19,20 +18,20 @@ public final class VideoSound {
   private var frame: UnsafeMutablePointer<AVFrame>?
   private var clock: PacketClock
   private var filter: SpeechFilter?
-  /// Samples of the sound so far, the filters' delay aside.
+  /// The number of samples so far, without the filters' delay.
   private var count = 0.0
 
-  /// Seconds by which times may be off without a gap or an overlap.
+  /// The error of times that counts as neither gap nor overlap, in seconds.
   private static let tolerance = 0.1
-  /// Seconds of silence at most.
+  /// The longest silence that is filled in, in seconds.
   private static let longestGap = 3600.0
-  /// Seconds at most: a WAV file counts its bytes in 32 bits.
+  /// The longest sound in seconds: a WAV file counts its bytes in 32 bits.
   private static let longest = 36 * 3600.0
 
-  /// Opens the sound that is marked as the default, else the first one.
+  /// Opens the default sound, else the first one.
   ///
-  /// - Returns: nil where there is none that the installed FFmpeg decodes.
-  /// - Throws: `DataError` where the file cannot be opened.
+  /// - Returns: nil if the installed FFmpeg decodes none.
+  /// - Throws: `DataError` if the file cannot be opened.
   public init?(path: String) throws {
     try FFmpeg.load()
     self.path = path
@@ -75,11 +74,11 @@ public final class VideoSound {
     avformat_close_input(&closing)
   }
 
-  /// Writes the sound as a WAV file. Damage is passed over. Called once.
+  /// Writes the sound as a WAV file, and skips damaged parts. Call it once.
   ///
-  /// - Parameter check: is called often; what it throws ends the work, and there is no file then.
-  /// - Returns: how many seconds there are.
-  /// - Throws: `DataError` where the times jump by hours or the sound has more than 36 hours.
+  /// - Parameter check: is called often; an error that it throws ends the work, and leaves no file.
+  /// - Returns: the length of the sound in seconds.
+  /// - Throws: `DataError` if the times jump by hours, or the sound is longer than 36 hours.
   public func write(to wave: String, check: () throws -> Void = {}) throws -> Double {
     let file = try AtomicFile(path: wave)
     try file.write(Self.header(bytes: 0))
@@ -107,7 +106,7 @@ public final class VideoSound {
     return Double(bytes) / Double(2 * Self.rate)
   }
 
-  /// Takes the pieces that are decoded.
+  /// Writes the frames that the decoder has ready.
   private func decode(_ put: ([UInt8]) throws -> Void) throws {
     while let frame, avcodec_receive_frame(codec, frame) == 0 {
       defer { av_frame_unref(frame) }
@@ -119,7 +118,7 @@ public final class VideoSound {
       guard ahead < Self.longestGap else {
         throw DataError("the times of its sound jump by hours", file: path)
       }
-      // What overlaps is heard once.
+      // Skip a frame that overlaps the sound so far.
       if ahead < -max(Self.tolerance, length) { continue }
       if ahead > Self.tolerance {
         try endFilter(put)
@@ -144,13 +143,13 @@ public final class VideoSound {
     try put(try filter.pull())
   }
 
-  /// A WAV file of silence.
+  /// Returns a WAV file of silence.
   static func silence(seconds: Int) -> [UInt8] {
     let samples = [UInt8](repeating: 0, count: 2 * rate * seconds)
     return header(bytes: samples.count) + samples
   }
 
-  /// Of a WAV file of PCM.
+  /// Returns the header of a WAV file of PCM.
   private static func header(bytes: Int) -> [UInt8] {
     func number(_ value: Int, _ size: Int) -> [UInt8] {
       (0..<size).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }

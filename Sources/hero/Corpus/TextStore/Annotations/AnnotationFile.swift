@@ -1,7 +1,7 @@
 import Formats
 import Foundation
 
-/// An annotation file, read row by row in the reference's form whatever its own form is.
+/// An annotation file that is read row by row in the reference's form, whatever its own form is.
 struct AnnotationFile {
   /// A row's place (`line 3`), and the row or what is wrong with it.
   typealias Handler = (_ place: String, _ row: Result<JSONObject, BadRow>) throws -> Void
@@ -40,7 +40,7 @@ struct AnnotationFile {
 
   private struct Seen: Error {}
 
-  /// Refuses a document of what no task reads; its first members show that.
+  /// Refuses a document that no task reads, recognized by its first members.
   private func refuseOtherDocuments() throws {
     var count = 0
     do {
@@ -52,13 +52,13 @@ struct AnnotationFile {
     } catch is Seen {}
   }
 
-  /// Refuses a file whose first row is one of another task.
+  /// Refuses a file whose first row belongs to another task.
   private func requireFirstRow() throws {
     guard let (line, value) = try JSONLines.first(path: path), let row = value.object else { return }
     try DataError.locating(file: path, place: "line \(line)") { try task.requireRow(row) }
   }
 
-  /// The reference's own form, or one list of the same rows.
+  /// Reads the reference's own form, or one list of the same rows.
   private func readLines(_ body: Handler) throws {
     var isFirst = true
     try JSONLines.read(path: path) { line, value in
@@ -74,7 +74,7 @@ struct AnnotationFile {
   }
 }
 
-/// The form of an annotation file, by its first line.
+/// The form of an annotation file, as its first line shows it.
 enum AnnotationForm: Equatable {
   /// One JSON object per line.
   case lines
@@ -100,18 +100,20 @@ enum AnnotationForm: Equatable {
     throw DataError("the file is empty", file: path, cure: "Make or download it again")
   }
 
-  /// One member of the line is in memory at a time: a document may be one line of many megabytes.
+  /// Returns the form that a line shows.
+  ///
+  /// A document may be one line of many megabytes, so memory holds one member of it at a time.
   private static func form(of line: Slice<UnsafeRawBufferPointer>, first: UInt8) -> AnnotationForm {
     switch first {
     case UInt8(ascii: "["): return .list
     case UInt8(ascii: "{"): break
-    // A comment, which no table begins with; the reader of JSON lines says so.
+    // A comment, which begins no table; the reader of JSON lines reports it.
     case UInt8(ascii: "/"), UInt8(ascii: "#"): return .lines
     default: return .table
     }
     var (hasSentences, hasObjectsOnly, isEmpty) = (false, true, true)
     let last = line.lastIndex { $0 != 0x20 && !(0x09...0x0D).contains($0) } ?? line.startIndex
-    // A row with a comma behind it is a row, and the comma an error of its line.
+    // A row with a comma behind it is a row; the comma is an error of its line.
     let object = line[last] == UInt8(ascii: ",") ? line[..<last] : line
     do {
       try JSON.members(of: UnsafeRawBufferPointer(rebasing: object)) { key, value in
@@ -120,8 +122,8 @@ enum AnnotationForm: Equatable {
         isEmpty = false
       }
     } catch {
-      // A row that was cut off is an error of its line; only a document's first line ends in the
-      // middle of things.
+      // A row that was cut off is an error of its line. Only a document's first line ends in an
+      // open bracket or a comma.
       return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(line[last])
         ? .document : .lines
     }

@@ -2,7 +2,7 @@ import Formats
 import Foundation
 
 extension TextStoreTask {
-  /// Whether its rows tell which of several answers is right, or whether a statement is true.
+  /// Whether the rows name the right one of several answers, or say whether a statement is true.
   public var hasAnswers: Bool {
     switch content {
     case .questions, .futures, .statements: true
@@ -10,14 +10,14 @@ extension TextStoreTask {
     }
   }
 
-  /// Whether its rows are queries of a corpus.
+  /// Whether the rows are queries of a corpus.
   public var hasQueries: Bool { content == .queries }
 
-  /// Whether its rows are statements that hold or do not.
+  /// Whether the rows are statements, which are true or false.
   public var hasStatements: Bool { content == .statements }
 
-  /// The first task whose annotations have the form of a file, which its first row shows; nil where
-  /// that shows nothing.
+  /// Returns the first task whose annotations have a file's form, or nil if its first row shows
+  /// none.
   ///
   /// - Parameter path: an annotation as its authors publish it, JSON lines, or a text store.
   /// - Throws: `DataError` for a file that is neither JSON nor a table.
@@ -49,14 +49,15 @@ extension TextStoreTask {
     row["annotation_id"] != nil && row["description"] != nil ? didemo : holding(row).first
   }
 
-  /// A member of a document: MSR-VTT's lists, VIOLIN's clips, ActivityNet's and TACoS's videos.
+  /// Returns the task of a document's member: one of MSR-VTT's lists, of VIOLIN's clips, or of
+  /// ActivityNet's and TACoS's videos.
   private static func ofMember(_ key: String, _ value: JSON) -> TextStoreTask? {
     if key == "sentences" { return msrvtt }
     if value["statement"] != nil { return violin }
     return value["timestamps"] == nil ? nil : qvhighlights
   }
 
-  /// A table's first line.
+  /// Returns the task of a table's first line.
   private static func ofRecord(_ fields: [String]) -> TextStoreTask? {
     if fields.contains(where: { $0.contains("##") }) { return qvhighlights }
     if fields.contains("video_id") { return msrvtt }

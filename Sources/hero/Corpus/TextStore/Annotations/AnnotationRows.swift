@@ -2,13 +2,13 @@ import Formats
 import Foundation
 
 extension TextStoreTask {
-  /// Calls `body` with every row of an annotation, in the reference's form whatever the file's form
-  /// is.
+  /// Calls `body` with every row of an annotation in the reference's form, whatever form the file
+  /// has.
   ///
   /// - Parameters:
   ///   - path: an annotation as its authors publish it, JSON lines, or a text store, whose rows are
   ///     read.
-  ///   - split: the part to take of a file that holds several.
+  ///   - split: the split to take of a file that holds several.
   ///   - onSkip: called with one line for every row that cannot be used.
   /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws, with its
   ///   place.

@@ -1,16 +1,19 @@
 import Formats
 
-/// Comma-separated values as Python's `csv` reads them: quoted fields may hold commas, doubled
-/// quotes and line feeds; a quote inside a field that does not start with one stands for itself.
+/// Comma-separated values as Python's `csv` reads them.
+///
+/// Quoted fields may hold commas, doubled quotes and line feeds. A quote inside a field that does
+/// not start with one stands for itself.
 public enum CSVRecords {
-  /// A record with a quote left open would swallow the rest of the file; one may not be longer than
-  /// this.
+  /// The bytes after which a record with an open quote is given up: it would swallow the rest of
+  /// the file.
   private static let longestRecord = 1 << 16
-  /// Bytes that are read again behind records with a quote left open: a file whose quotes do not
-  /// match is given up.
+  /// The most bytes to read again after records with an open quote, before the file is given up.
   private static let mostReadAgain = 8 << 20
 
-  /// Calls `body` with every record's first line, counted from 1, and fields; skips blank lines.
+  /// Calls `body` with the first line, counted from 1, and the fields of every record; skips blank
+  /// lines.
+  ///
   /// After a record that cannot be read, reading continues behind its first line.
   /// - Throws: `DataError` for a file whose quotes do not match at all, and what `body` throws.
   public static func read(
@@ -26,8 +29,9 @@ public enum CSVRecords {
     try reader.finish(body)
   }
 
-  /// The lines of the record that is open, and how far it is read: each line is read once, unless
-  /// its record is given up.
+  /// A reader that holds the lines of the open record and the state of its parsing.
+  ///
+  /// It reads each line once, unless it gives up the line's record.
   private struct Reader {
     private typealias Line = (number: Int, bytes: [UInt8])
 
@@ -66,8 +70,8 @@ public enum CSVRecords {
       }
     }
 
-    /// Fails the record that is open.
-    /// - Returns: its lines behind the first.
+    /// Fails the open record.
+    /// - Returns: its lines after the first.
     private mutating func giveUp(
       _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
     ) throws -> ArraySlice<Line> {
@@ -91,7 +95,7 @@ public enum CSVRecords {
   }
 }
 
-/// A record on its way through its lines.
+/// A parser that takes a record line by line.
 private struct CSVParser {
   private enum State { case start, plain, quoted, closed }
 
@@ -99,11 +103,11 @@ private struct CSVParser {
   private var lines = 0
   private var done: [[UInt8]] = []
   private var field: [UInt8] = []
-  /// Bytes taken.
+  /// The number of bytes taken.
   private(set) var size = 0
   /// Whether a quoted field continues in the next line.
   var isOpen: Bool { state == .quoted }
-  /// Whether a field of several lines continues behind its closing quote: then its opening quote
+  /// Whether a field of several lines continues behind its closing quote, because an earlier quote
   /// was left open.
   private(set) var isBroken = false
 
@@ -131,7 +135,7 @@ private struct CSVParser {
     }
   }
 
-  /// The fields of a record that is not open.
+  /// Returns the fields of a record that is not open.
   func fields() -> Result<[String], BadRow> {
     let texts = (done + [field]).map { String(validating: $0, as: UTF8.self) }
     let valid = texts.compactMap { $0 }

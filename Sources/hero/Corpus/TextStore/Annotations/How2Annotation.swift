@@ -7,12 +7,12 @@ import Foundation
 ///     z0r8QCIuHaM,[180:240],[180.0:187.07],The woman placed the design on the fabric
 ///     NOuQuofjk44,[7.2:18.0],10,12,16,how many knife is there?,1
 ///
-/// that is video, clip, moment, query; and video, moment, three wrong answers, question, right
-/// answer. Times are of the whole video. The features of HowTo100M are cut into pieces `<vid>.<k>`,
-/// so rows speak of the piece and of times in it.
+/// The fields are video, clip, moment, query; and video, moment, three wrong answers, question,
+/// right answer. Times count from the start of the whole video. The features of HowTo100M are cut
+/// into pieces `<vid>.<k>`, so rows name the piece and give times in it.
 struct How2Annotation {
   let task: TextStoreTask
-  /// Seconds of a piece; 0 if videos were not cut.
+  /// The length of a piece in seconds; 0 if videos were not cut.
   let clipInterval: Double
 
   func read(_ path: String, _ body: AnnotationFile.Handler) throws {
@@ -46,7 +46,8 @@ struct How2Annotation {
     ]
   }
 
-  /// The right answer's place goes round with the rows, so that it tells nothing.
+  /// Makes the row of a question; the right answer's place rotates with the rows, to reveal
+  /// nothing.
   private func question(_ fields: [String], id: Int) throws(BadRow) -> JSONObject {
     guard fields.count == 7 else {
       throw BadRow("has \(fields.count) fields, not video, moment, 3 wrong answers, question, right answer")
@@ -68,7 +69,7 @@ struct How2Annotation {
     return row
   }
 
-  /// The piece of a video that holds a second, and where the piece starts.
+  /// Returns the piece of a video that holds a second, and where the piece starts.
   private func piece(of video: String, at seconds: Double) throws(BadRow) -> (name: String, start: Double) {
     let video = video.trimmingCharacters(in: .whitespaces)
     guard !video.isEmpty else { throw BadRow("no video") }
@@ -85,7 +86,7 @@ struct How2Annotation {
     return field
   }
 
-  /// `[start:end]` in seconds.
+  /// Parses `[start:end]` in seconds.
   private static func span(_ field: String, name: String) throws(BadRow) -> Range<Double> {
     guard field.utf8.count <= 200 else {
       throw BadRow("the \(name) has \(field.utf8.count) bytes, not [start:end]")
@@ -98,6 +99,6 @@ struct How2Annotation {
     return start..<end
   }
 
-  /// A difference of times without the noise of subtracting them: milliseconds.
+  /// Rounds a difference of times to milliseconds, to remove the noise of the subtraction.
   private static func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
 }

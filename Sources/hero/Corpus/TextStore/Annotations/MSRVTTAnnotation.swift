@@ -8,7 +8,7 @@ import Foundation
 ///
 /// and the test list of the 1k-A split, a CSV with the header `key,vid_key,video_id,sentence`.
 struct MSRVTTAnnotation {
-  /// The split to take; all if nil.
+  /// The split to take; nil for all.
   let split: String?
 
   func read(_ path: String, _ body: AnnotationFile.Handler) throws {

@@ -8,7 +8,7 @@ import Foundation
 ///
 /// A clip's k-th pair becomes the statements `<clip>-<k>-1` (true) and `<clip>-<k>-0` (false).
 struct ViolinAnnotation {
-  /// The split to take; all if nil.
+  /// The split to take; nil for all.
   let split: String?
 
   func read(_ path: String, _ body: AnnotationFile.Handler) throws {
@@ -32,7 +32,7 @@ struct ViolinAnnotation {
     }
   }
 
-  /// A pair is only of use whole: training takes both of its statements.
+  /// Reads a pair, which is usable only as a whole: training takes both of its statements.
   private static func read(_ pair: JSON, index: Int, video: String, _ body: AnnotationFile.Handler) throws {
     let place = "clip \"\(video)\", pair \(index)"
     let texts = (pair.array ?? []).compactMap(\.string)

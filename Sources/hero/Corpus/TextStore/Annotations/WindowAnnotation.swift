@@ -1,8 +1,9 @@
 import Formats
 import Foundation
 
-/// Moments within given videos, in the forms that their authors and those who train on them keep.
-/// The content tells which.
+/// Moments within given videos, in the forms of their authors and of those who train on them.
+///
+/// The content tells which form a file has.
 ///
 /// QVHighlights, and all four corpora as moment_detr and lighthouse keep them, a query a line:
 ///
@@ -19,14 +20,14 @@ import Foundation
 ///     {"s17-d69.avi": {"fps": 29.4, "num_frames": 12438, "timestamps": [[224, 358]],
 ///                      "sentences": ["…"]}}
 ///
-/// Where a duration or fractions say that the times beside `fps` are seconds, they are. A list of
+/// Times beside `fps` are seconds if a duration or fractions show it. A list of
 /// `[video, duration, [start, end], sentence]` is read too.
 ///
-/// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies as
-/// they are. The k-th sentence of a video in the last three forms has the id `VIDEO_k`, as in
+/// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies
+/// unchanged. In the last three forms, the k-th sentence of a video has the id `VIDEO_k`, as in
 /// lighthouse's TACoS.
 enum WindowAnnotation {
-  /// - Parameter form: the file's.
+  /// - Parameter form: the form of the file.
   static func read(_ path: String, _ form: AnnotationForm, _ body: AnnotationFile.Handler) throws {
     switch form {
     case .lines, .list:
@@ -39,7 +40,7 @@ enum WindowAnnotation {
     }
   }
 
-  /// A row of QVHighlights' form; one in the form of this program's stores stays as it is.
+  /// Converts a row of QVHighlights' form; keeps one in the form of this program's stores as it is.
   private static func row(_ value: JSON, _ counts: inout [Name: Int]) throws(BadRow) -> JSONObject {
     if let list = value.array, list.count == 4 { return try row(list, &counts) }
     guard let row = value.object else { throw BadRow("is \(value.kind), not an object") }
@@ -79,7 +80,7 @@ enum WindowAnnotation {
     return ["desc_id": id, "desc": .string(text), "vid_name": .string(video)]
   }
 
-  /// `[video, duration, [start, end], sentence]`.
+  /// Converts a list `[video, duration, [start, end], sentence]`.
   private static func row(_ list: [JSON], _ counts: inout [Name: Int]) throws(BadRow) -> JSONObject {
     guard let video = list[0].string else { throw BadRow("does not begin with a video's name") }
     try checkDuration(list[1])
@@ -106,7 +107,7 @@ enum WindowAnnotation {
       case .success(let found): rate = found
       case .failure(let error): return try body(place, .failure(error))
       }
-      // Frames are of a file, seconds of a video.
+      // Times in frames come with the name of a file, times in seconds with that of a video.
       let name = rate == nil ? key : VideoFileName.stem(of: key)
       let seconds = rate.flatMap { rate in video["num_frames"]?.double.map { $0 / rate } }
       let duration = seconds.flatMap { $0.isFinite ? JSON.double($0) : nil } ?? video["duration"]
@@ -123,8 +124,9 @@ enum WindowAnnotation {
     }
   }
 
-  /// Frames a second where a video's times are frames, nil where they are seconds: with a fraction,
-  /// or within a duration that is given in seconds.
+  /// Returns the frame rate if a video's times are frames, or nil if they are seconds.
+  ///
+  /// Times are seconds if one has a fraction, or if all lie within a duration given in seconds.
   private static func frameRate(of video: JSON, _ spans: [JSON]) throws(BadRow) -> Double? {
     let times = spans.flatMap { $0.array ?? [] }.compactMap(\.double)
     let duration = video["duration"]?.double

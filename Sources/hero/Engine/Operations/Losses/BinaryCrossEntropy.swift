@@ -23,7 +23,7 @@ struct BinaryCrossEntropy: LossOperation {
     }
   }
 
-  /// The loss and its slope, without overflow at either end.
+  /// Returns the loss and its slope, without overflow at either end.
   private static func lossAndSlope(logit x: Float, target: Int32) -> (loss: Float, slope: Float) {
     guard target >= 0 else { return (0, 0) }
     // log(1 + e^x) = max(x, 0) + log(1 + e^−|x|)

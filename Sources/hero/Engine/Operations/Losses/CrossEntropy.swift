@@ -2,9 +2,11 @@ import CCUDA
 import CKernels
 import Foundation
 
-/// The cross-entropies of rows against (1 − smoothing) on the target and smoothing / (columns − 1)
-/// elsewhere, as the divergence KL(target ‖ softmax) where smoothing > 0. Target −1 leaves a row
-/// out. Only the first `columns` columns count.
+/// The cross-entropy of each row against smoothed targets.
+///
+/// The target has 1 − smoothing, every other column smoothing / (columns − 1); with smoothing the
+/// loss is the divergence KL(target ‖ softmax). Target −1 skips a row. Only the first `columns`
+/// columns count.
 struct CrossEntropy: LossOperation {
   let x: Tensor
   let columns: Int
@@ -25,8 +27,8 @@ struct CrossEntropy: LossOperation {
   func run(on cpu: CPUBackend) {
     let (start, width, isBF16) = (x.values, x.columns, x.storage.type == .bfloat16)
     let size = x.storage.type.size
-    // Rows of bfloat16 are worked on as floats, one at a time: a batch's words have some hundred
-    // megabytes of logits.
+    // Each thread widens one bfloat16 row at a time: a batch's words have some hundred megabytes of
+    // logits.
     let storage = isBF16 ? cpu.scratch(parts: cpu.pool.threads, each: width) : nil
     let room = storage?.pointer
     let other = columns > 1 ? smoothing / Float(columns - 1) : 0
@@ -77,8 +79,8 @@ struct CrossEntropy: LossOperation {
   }
 }
 
-/// The same over packed segments of each row, without smoothing: targets are places within the
-/// segment, row after row.
+/// The cross-entropies over packed segments of each row, without smoothing; targets are places
+/// within the segment, row after row.
 struct SegmentCrossEntropy: LossOperation {
   let x: Tensor
   let segments: Segments
@@ -129,8 +131,8 @@ struct SegmentCrossEntropy: LossOperation {
 }
 
 extension Indices {
-  /// Whether the host's numbers, those of one row after another, are places within their segments.
-  /// One of an empty segment does not count.
+  /// Returns whether the host's targets, row after row, are places within their segments; a target
+  /// of an empty segment does not count.
   fileprivate func areWithin(_ segments: Segments) -> Bool {
     guard let given else { return true }
     return given.indices.allSatisfy { number in

@@ -1,7 +1,7 @@
 import CCUDA
 
-/// The L2 distance of each row of x from the same row of `targets`. Where it is 0 no direction is
-/// better than another, and the gradient is 0.
+/// The L2 distance of each row of x from the same row of `targets`; at distance 0 the gradient is
+/// 0, since no direction is better than another.
 struct Distances: LossOperation {
   let x: Tensor
   let targets: Tensor

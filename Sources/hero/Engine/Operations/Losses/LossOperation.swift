@@ -1,6 +1,6 @@
 /// A loss, which stays on the device until an update is over.
 ///
-/// Each writes its losses to `losses` and, where a gradient scale is given, scale·∂loss/∂x over x.
+/// Each writes its losses to `losses` and, if a gradient scale is given, scale·∂loss/∂x over x.
 protocol LossOperation: Operation {
   var x: Tensor { get }
   var gradientScale: Float? { get }
@@ -9,6 +9,6 @@ protocol LossOperation: Operation {
 
 extension LossOperation {
   var writes: [(any Operand)?] { [gradientScale == nil ? nil : x, losses] }
-  /// Whether the gradient is wanted, for kernels.
+  /// Whether to compute the gradient, as a number for kernels.
   var hasGradient: Int32 { gradientScale == nil ? 0 : 1 }
 }

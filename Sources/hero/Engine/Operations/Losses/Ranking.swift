@@ -1,7 +1,7 @@
 import CCUDA
 import Foundation
 
-/// How a negative's score is compared with the positive's.
+/// The comparison of a negative's score with the positive's.
 public enum RankingKind: String, Sendable, CaseIterable {
   /// max(0, margin + negative − positive)
   case hinge
@@ -9,28 +9,33 @@ public enum RankingKind: String, Sendable, CaseIterable {
   case lse
 }
 
-/// Queries ranked against negative videos (context loss), and videos against negative queries
-/// (query loss).
+/// The scores for ranking queries against negative videos (context loss) and videos against
+/// negative queries (query loss).
 public struct RankingInput {
   /// [queries, videos]
   public var scores: Tensor
-  /// The videos to rank, by column: query m belongs to slot m / queriesPerSlot. A column may occur
-  /// twice, and then counts as its own negative.
+  /// The columns of the videos to rank; query m belongs to slot m / queriesPerSlot.
+  ///
+  /// A column may occur twice, and then counts as its own negative.
   public var slots: Indices
-  /// Queries of each slot.
+  /// The number of queries of each slot.
   public var queriesPerSlot: Int
-  /// How a negative's score is compared with the positive's.
+  /// The comparison of a negative's score with the positive's.
   public var kind: RankingKind
-  /// Of the hinge; `lse` reads none.
+  /// The margin of the hinge; `lse` does not read it.
   public var margin: Float
-  /// Where given, the hardest `size` negatives weigh `weight`, the rest 0.1. Not with `drawn`.
+  /// The number of hardest negatives and their weight, the rest weighing 0.1; nil with `drawn`.
+  ///
+  /// Not with `drawn`.
   public var hardPool: (size: Int, weight: Float)?
-  /// Where given, one negative counts for each query, and one for each slot's queries: its rank
-  /// among the negatives, the hardest being 0; the queries' first, then the slots'.
+  /// The rank of the only negative that counts for each query, then for each slot's queries; nil if
+  /// all count.
+  ///
+  /// Rank 0 is the hardest negative.
   public var drawn: Indices?
 
-  /// - Precondition: `queriesPerSlot` rows of scores for each slot; `drawn`, where given, has one
-  ///   entry a query and one a slot.
+  /// - Precondition: `scores` has `queriesPerSlot` rows for each slot; `drawn`, if given, has one
+  ///   entry per query and one per slot.
   public init(
     scores: Tensor, slots: Indices, queriesPerSlot: Int, kind: RankingKind, margin: Float,
     hardPool: (size: Int, weight: Float)? = nil, drawn: Indices? = nil
@@ -50,12 +55,12 @@ public struct RankingInput {
 /// Both ranking losses of a batch.
 package struct RankingLoss: Operation {
   package let input: RankingInput
-  /// Of the two in the gradient.
+  /// The weights of the two losses in the gradient.
   package let weights: (context: Float, query: Float)
-  /// Like the scores, written whole; nil where none is wanted.
+  /// The gradient of the scores, written whole; nil if none is wanted.
   package let gradient: Tensor?
-  /// [1, 2], float64: the means over the queries of the context loss and of the query loss, without
-  /// weights.
+  /// The means over the queries of the context loss and of the query loss, unweighted: [1, 2],
+  /// float64.
   package let losses: Tensor
 
   package func check() {
@@ -99,7 +104,7 @@ package struct RankingLoss: Operation {
     (arguments.margin, arguments.context_weight, arguments.query_weight) = (
       input.margin, weights.context, weights.query
     )
-    // A video by itself has no negatives.
+    // A single video has no negatives.
     if slots <= 1 {
       gpu.run(Fill(losses, with: 0))
       if let gradient { gpu.run(Fill(gradient, with: 0)) }
@@ -116,8 +121,8 @@ package struct RankingLoss: Operation {
   }
 }
 
-/// The two ranking losses of one batch's scores and how they change with them. On one thread: a
-/// batch has few scores.
+/// The two ranking losses of a batch's scores and their gradients, on one thread, since a batch has
+/// few scores.
 private struct RankingPass {
   private(set) var context: Float = 0
   private(set) var query: Float = 0
@@ -149,7 +154,7 @@ private struct RankingPass {
     }
   }
 
-  /// The negatives that count, the hardest first where that matters.
+  /// Returns the negatives that count, the hardest first if the order matters.
   private func chosen(_ negatives: [Int], drawn: Int?) -> [Int] {
     guard drawn != nil || input.hardPool != nil else { return negatives }
     let sorted = negatives.sorted { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] }
@@ -166,7 +171,7 @@ private struct RankingPass {
       let (loss, slope): (Float, Float)
       switch input.kind {
       case .hinge:
-        // Not a maximum: that would make 0 of NaN.
+        // Not `max`, which would turn NaN into 0.
         loss = input.margin + difference < 0 ? 0 : input.margin + difference
         slope = loss > 0 ? 1 : 0
       case .lse:

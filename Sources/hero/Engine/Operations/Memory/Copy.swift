@@ -5,10 +5,10 @@ public struct Copy: Operation {
   let x: Tensor
   let y: Tensor
 
-  /// - Precondition: as many elements in `x` as in `y`.
+  /// - Precondition: `x` and `y` have equally many elements.
   public init(_ x: Tensor, to y: Tensor) { (self.x, self.y) = (x, y) }
 
-  /// As many elements in both.
+  /// Checks that both have equally many elements.
   public func check() { precondition(x.count == y.count) }
   /// `x`
   public var reads: [(any Operand)?] { [x] }
@@ -35,10 +35,10 @@ public struct Add: Operation {
   let x: Tensor
   let y: Tensor
 
-  /// - Precondition: as many elements in `x` as in `y`.
+  /// - Precondition: `x` and `y` have equally many elements.
   public init(_ x: Tensor, to y: Tensor) { (self.x, self.y) = (x, y) }
 
-  /// As many elements in both.
+  /// Checks that both have equally many elements.
   public func check() { precondition(x.count == y.count) }
   /// `x` and `y`
   public var reads: [(any Operand)?] { [x, y] }
@@ -81,7 +81,7 @@ public struct Scale: Operation {
   /// - Parameter factor: rounded with the product where `x` is bfloat16.
   public init(_ x: Tensor, by factor: Float) { (self.x, self.factor) = (x, factor) }
 
-  /// Any tensor will do.
+  /// Accepts any tensor.
   public func check() {}
   /// `x`
   public var reads: [(any Operand)?] { [x] }
@@ -106,7 +106,7 @@ public struct Scale: Operation {
 }
 
 extension CUDABackend {
-  /// y = factor·x, or y += factor·x.
+  /// Computes y = factor·x, or y += factor·x.
   fileprivate func copy(_ x: Tensor, to y: Tensor, factor: Float = 1, accumulate: Bool = false) {
     changes(y)
     launch(

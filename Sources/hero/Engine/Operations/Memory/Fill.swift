@@ -1,7 +1,7 @@
 import CCUDA
 import CKernels
 
-/// Every element becomes a value.
+/// x = value, for every element.
 public struct Fill: Operation {
   let x: Tensor
   let value: Float
@@ -9,13 +9,13 @@ public struct Fill: Operation {
   /// - Parameter value: rounded where `x` is bfloat16.
   public init(_ x: Tensor, with value: Float) { (self.x, self.value) = (x, value) }
 
-  /// Any tensor will do.
+  /// Accepts any tensor.
   public func check() {}
   /// Nothing.
   public var reads: [(any Operand)?] { [] }
   /// `x`
   public var writes: [(any Operand)?] { [x] }
-  /// That of `x`.
+  /// The shape of `x`.
   public var shape: [Int] { x.shape }
 
   /// Fills stretches on all threads.

@@ -10,12 +10,12 @@ public struct AddSum: Operation {
 
   /// - Parameters:
   ///   - sums: float64.
-  ///   - place: which of its elements grows.
+  ///   - place: the number of the element that grows.
   public init(_ x: Tensor, scale: Double, to sums: Tensor, at place: Int) {
     (self.x, self.scale, self.sums, self.place) = (x, scale, sums, place)
   }
 
-  /// The sums are float64 and have the place.
+  /// Checks that the sums are float64 and have the place.
   public func check() { precondition(sums.storage.type == .float64 && (0..<sums.count).contains(place)) }
   /// `x`
   public var reads: [(any Operand)?] { [x] }
@@ -51,7 +51,7 @@ struct AddSumOfSquares: Operation {
     var parts = [Double](repeating: 0, count: cpu.pool.threads)
     parts.withUnsafeMutableBufferPointer { parts in
       nonisolated(unsafe) let parts = parts
-      // Blocks start at the same places whatever the thread count.
+      // Blocks start at the same places for any number of threads.
       cpu.pool.split(x.reduce(0) { $0 + $1.count }, grain: 1 << 16, multiple: Self.block) { range, part in
         parts[part] = Self.sumOfSquares(pieces, range, cpu.kernels)
       }
@@ -63,9 +63,11 @@ struct AddSumOfSquares: Operation {
     for x in x { gpu.addSum(x, squared: true, scale: 1, to: sums.element(place)) }
   }
 
-  /// Elements that are added up in float32, as one.
+  /// The number of elements that one float32 sum covers.
   private static let block = 4096
 
+  /// Returns the sum of the squares in a range of the pieces, as if they lay end to end.
+  ///
   /// A block that lies in several pieces is put together first, so that the sum does not depend on
   /// where they end.
   private static func sumOfSquares(
@@ -99,8 +101,10 @@ struct AddSumOfSquares: Operation {
 }
 
 extension CUDABackend {
-  /// Every block sums a stretch of its own, whose length depends on nothing but the count; one
-  /// block then sums the stretches.
+  /// Adds scale·Σ x, or scale·Σ x², to a float64 in a fixed order.
+  ///
+  /// Every block sums a stretch of its own, whose length depends only on the count; one block then
+  /// sums the stretches.
   fileprivate func addSum(_ x: Tensor, squared: Bool, scale: Double, to sum: Tensor) {
     guard x.count > 0 else { return }
     let stretch = max(8192, (x.count + 1023) / 1024)

@@ -1,6 +1,6 @@
 import CCUDA
 
-/// out = Σ over the rows of x, or out += it: a bias's gradient.
+/// out = Σ over the rows of x, or out += that sum: a bias's gradient.
 struct ColumnSums: Operation {
   let x: Tensor
   let out: GradientTarget
@@ -19,7 +19,7 @@ struct ColumnSums: Operation {
     }
   }
 
-  /// Parts of the rows first, then the parts in their order.
+  /// Sums parts of the rows first, then the parts in their order.
   func run(on gpu: CUDABackend) {
     let (rows, columns) = (x.rows, x.columns)
     let (each, parts) = CUDABackend.parts(ofRows: rows)
@@ -34,13 +34,13 @@ struct ColumnSums: Operation {
 }
 
 extension CUDABackend {
-  /// As many parts as keep a large device busy where a block has some of the columns.
+  /// Returns enough parts to keep a large device busy where a block has some of the columns.
   static func parts(ofRows rows: Int) -> (each: Int, count: Int) {
     let each = max(64, (rows + 127) / 128)
     return (each, (rows + each - 1) / each)
   }
 
-  /// Adds up parts, each of which has `count` numbers for every target, one target after the other.
+  /// Sums parts, each of which has `count` numbers for every target, one target after the other.
   /// - Parameter targets: three at most.
   func addParts(_ sums: Tensor, count: Int, parts: Int, to targets: [GradientTarget]) {
     precondition(targets.count <= 3)

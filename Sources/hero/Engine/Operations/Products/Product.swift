@@ -1,16 +1,16 @@
 import CCUDA
 import COpenBLAS
 
-/// What may follow a product, fused with it; kernels know it by its number.
+/// The function that follows a product, fused with it; kernels know it by its number.
 public enum Activation: Int32, Sendable {
   case none, relu
   /// x·Φ(x), exact (erf).
   case gelu
-  /// x·σ(1.702x), of networks that were trained elsewhere: no gradient goes back through it.
+  /// x·σ(1.702x), for networks that were trained elsewhere; no gradient goes back through it.
   case quickGELU
 }
 
-/// out = activation(left·right + bias), or out += left·right. left: [m, k], right: [k, n], each as
+/// out = activation(left·right + bias), or out += left·right; left: [m, k], right: [k, n], each as
 /// it lies or transposed.
 struct Product: Operation {
   /// A matrix as it lies, or transposed.
@@ -29,14 +29,14 @@ struct Product: Operation {
   /// n elements, or nil.
   let bias: Tensor?
   let activation: Activation
-  /// Receives a GELU's argument for its slope; it may be `out` if nothing needs that.
+  /// The destination of a GELU's argument, for its slope; may be `out` if nothing needs it.
   let pre: Tensor
   let out: GradientTarget
-  /// Whether the right factor, a weight, is worth keeping packed: outside training, where the next
-  /// batch meets it unchanged.
+  /// Whether to keep the right factor, a weight, packed: outside training the next batch meets it
+  /// unchanged.
   let keepsWeight: Bool
 
-  /// x·weightᵀ with what follows it.
+  /// Makes the product x·weightᵀ with what follows it.
   init(
     _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .none, pre: Tensor? = nil,
     keepsWeight: Bool = false, out: Tensor
@@ -52,9 +52,9 @@ struct Product: Operation {
     (bias, activation, keepsWeight) = (nil, .none, false)
   }
 
-  /// Rows that lie along memory on both sides, of which few are done by kernels of their own.
+  /// Whether the rows of both factors lie along memory; special kernels multiply few such rows.
   private var isOfRows: Bool { !left.isTransposed && right.isTransposed && !out.accumulate }
-  /// Where the sums go, and the bias with them.
+  /// The destination of the sums, with the bias.
   private var target: Tensor { activation == .gelu ? pre : out.tensor }
 
   func check() {
@@ -115,7 +115,7 @@ struct Product: Operation {
   func run(on gpu: CUDABackend) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns)
     guard rows > 0, columns > 0 else { return }
-    // A sum of nothing.
+    // A sum of no terms is 0.
     guard inner > 0 else { return out.accumulate ? () : gpu.run(Fill(out.tensor, with: 0)) }
     var kept: [Storage] = []
     let factors = (

@@ -3,14 +3,12 @@ import CCUDA
 /// dy becomes the gradient of an activation's argument: dy·activation′(argument).
 struct Slope: Operation {
   let dy: Tensor
-  /// Of a ReLU its result serves as well, which has the same slope.
+  /// The activation's argument; for a ReLU also its result, which has the same slope.
   let argument: Tensor
   let activation: Activation
-  /// Where given, it receives the activation's result once more, which was not kept: of a GELU
-  /// alone.
+  /// The destination of a GELU's recomputed result, if it was not kept.
   var again: Tensor?
-  /// Where given, the gradient of the argument's bias: the sums of dy's columns, as `ColumnSums`
-  /// has them.
+  /// The gradient of the argument's bias, if any: the sums of dy's columns, as in `ColumnSums`.
   var bias: GradientTarget?
 
   func check() {

@@ -1,7 +1,7 @@
 import CCUDA
 
-/// Enters one more number for each of several lists, log[places[i]] = numbers[i], and goes on to
-/// their next places: `places` and `counters` grow by one.
+/// log[places[i]] = numbers[i], one more number for each of several lists; then `places` and
+/// `counters` grow by one.
 public struct AppendNumbers: Operation {
   let numbers: Indices
   let log: Indices?
@@ -9,23 +9,23 @@ public struct AppendNumbers: Operation {
   let counters: Indices
 
   /// - Parameters:
-  ///   - log: where the numbers go; nil for nowhere.
-  ///   - places: of the lists' next numbers in the log.
-  ///   - counters: how many numbers the lists have.
+  ///   - log: the destination of the numbers; nil for none.
+  ///   - places: the places of the lists' next numbers in the log.
+  ///   - counters: the number of numbers in each list.
   public init(_ numbers: Indices, to log: Indices?, places: Indices, counters: Indices) {
     (self.numbers, self.log, self.places, self.counters) = (numbers, log, places, counters)
   }
 
-  /// As many numbers as places and counters.
+  /// Checks that there are as many places and counters as numbers.
   public func check() {
     precondition(numbers.count == places.count && counters.count == places.count)
   }
   /// All but the log.
   public var reads: [(any Operand)?] { [numbers, places, counters] }
-  /// Places, counters and as many of the log's numbers.
+  /// The places, the counters and as many numbers of the log.
   public var writes: [(any Operand)?] { [places, counters, log.map { _ in numbers }] }
 
-  /// One number after the other.
+  /// Appends one number after the other.
   public func run(on cpu: CPUBackend) {
     for i in 0..<numbers.count {
       let place = Int(places.pointer[i])
@@ -38,7 +38,7 @@ public struct AppendNumbers: Operation {
     }
   }
 
-  /// One kernel.
+  /// Runs one kernel.
   public func run(on gpu: CUDABackend) {
     gpu.launch(
       .appendNumbers, elements: numbers.count,

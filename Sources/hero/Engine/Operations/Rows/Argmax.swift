@@ -1,24 +1,24 @@
 import CCUDA
 
-/// The place of the first of the largest of each row's first `columns` elements.
+/// places[r] = the column of the first maximum among the first `columns` elements of row r.
 public struct Argmax: Operation {
   let x: Tensor
   let columns: Int
   let places: Indices
 
   /// - Parameters:
-  ///   - columns: how many of each row count, from the first.
-  ///   - places: gets one number a row.
+  ///   - columns: the number of elements that count in each row, from the first.
+  ///   - places: receives one number per row.
   public init(_ x: Tensor, columns: Int, places: Indices) {
     (self.x, self.columns, self.places) = (x, columns, places)
   }
 
-  /// At least one column, and a place for each row.
+  /// Checks that there is at least one column, and a place for each row.
   public func check() {
     precondition(columns > 0 && columns <= x.columns && places.count == x.rows)
   }
 
-  /// The first `columns` of each row.
+  /// The first `columns` elements of each row.
   public var reads: [(any Operand)?] { [Part(x, count: x.rows * columns)] }
   /// The places.
   public var writes: [(any Operand)?] { [places] }
@@ -49,7 +49,7 @@ public struct Argmax: Operation {
     return row[(blocks * 16)...].reduce(most.max()) { max($0, $1) }
   }
 
-  /// The kernel of ``TopK`` with one place a row.
+  /// Runs the kernel of ``TopK`` with one place per row.
   public func run(on gpu: CUDABackend) {
     var arguments = hero_top_arguments()
     (arguments.x, arguments.places) = (x.view, places.numbers)

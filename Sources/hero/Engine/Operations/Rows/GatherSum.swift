@@ -1,7 +1,7 @@
 import CCUDA
 import CKernels
 
-/// out[r] = Σ over terms of table[index[r]]; index −1 adds nothing, no indices means r itself.
+/// out[r] = Σ over terms of table[index[r]]; index −1 adds nothing, no indices mean row r itself.
 struct GatherSum: Operation {
   let terms: [(table: Tensor, indices: Indices?)]
   let out: Tensor
@@ -13,7 +13,7 @@ struct GatherSum: Operation {
     }
   }
 
-  /// Of tables only the rows that are taken.
+  /// The rows that are taken from the tables, and the indices.
   var reads: [(any Operand)?] { terms.map { Part($0.table, count: out.count) } + terms.map(\.indices) }
   var writes: [(any Operand)?] { [out] }
   var shape: [Int] { out.shape }
@@ -45,7 +45,7 @@ struct GatherSum: Operation {
     }
   }
 
-  /// The same of values of either type: a row is added up in float32 and rounded once.
+  /// Gathers values of either type: it sums a row in float32 and rounds it once.
   private func gatherEither(_ cpu: CPUBackend) {
     let (columns, type) = (out.columns, out.storage.type)
     let (result, row) = (out.values, columns * type.size)
@@ -56,7 +56,7 @@ struct GatherSum: Operation {
       let sums = room + part * columns
       for r in range {
         var written = false
-        // The only term so far, where its row may be copied as it is.
+        // The only term so far, if its row may be copied as it is.
         var sole: UnsafeMutableRawPointer?
         for source in sources {
           let from = source.indices.map { Int($0[r]) } ?? r
@@ -93,7 +93,7 @@ struct GatherSum: Operation {
   }
 
   func run(on gpu: CUDABackend) {
-    // Four terms at a time.
+    // A launch takes four terms.
     for first in stride(from: 0, to: terms.count, by: 4) {
       let some = terms[first..<min(terms.count, first + 4)].map {
         hero_term(table: $0.table.view, indices: $0.indices?.numbers.map { UnsafePointer($0) })

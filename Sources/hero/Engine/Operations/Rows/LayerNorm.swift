@@ -9,9 +9,9 @@ struct LayerNorm: Operation {
   let epsilon: Float
   let inner: Dropout?
   let outer: Dropout?
-  /// s, which may share memory with x, or with `out` where no backward pass will read it.
+  /// The sum s; it may share memory with x, or with `out` if no backward pass reads it.
   let sum: Tensor
-  /// [2, rows]: means, then inverse deviations.
+  /// The means, then the inverse deviations: [2, rows].
   let statistics: Tensor
   let out: Tensor
 
@@ -80,7 +80,7 @@ struct LayerNormBackward: Operation {
   let dResidual: GradientTarget?
   let dGamma: GradientTarget
   let dBeta: GradientTarget
-  /// The gradient of the bias that x ends with: the sums of dx's columns, as `ColumnSums` has them.
+  /// The gradient of the bias that x ends with: the sums of dx's columns, as in `ColumnSums`.
   var dBias: GradientTarget?
 
   func check() {
@@ -101,8 +101,8 @@ struct LayerNormBackward: Operation {
     let (dx, dResidual) = (staged.writing(dx), staged.writing(dResidual))
     let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
     let (toX, toResidual) = (dx?.tensor.values, dResidual?.tensor.values)
-    // Each part sums its own gamma and beta gradients (2 rows), a stretch of rows at a time (2
-    // rows), and has 2 rows of scratch.
+    // Each part has two rows for its sums of gamma and beta gradients, two rows of scratch, and two
+    // rows for the sums of a stretch of rows.
     let each = 6 * columns
     let storage = cpu.scratch(parts: cpu.pool.threads, each: each)
     let parts = storage.pointer
@@ -113,7 +113,7 @@ struct LayerNormBackward: Operation {
           let own = parts + part * each
           let most = CPUBackend.summedRows(range.count)
           let isLong = most < range.count
-          // Of many rows, sums of stretches are added up in double precision.
+          // For many rows, the sums of stretches are added in double precision.
           var total = [Double](repeating: 0, count: isLong ? 2 * columns : 0)
           for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
             let at = first * columns * size
@@ -141,8 +141,7 @@ struct LayerNormBackward: Operation {
   func run(on gpu: CUDABackend) {
     let (rows, columns) = (sum.rows, sum.columns)
     let shape = NormShape(columns: columns)
-    // As many blocks as three for each processor of a large device, each with a row for every line
-    // at least.
+    // Three blocks for each processor of a large device, each block with at least one row per line.
     let each = max(shape.lines, (rows + 395) / 396)
     let parts = (rows + each - 1) / each
     let fused = shape.isWide ? nil : dBias
@@ -166,15 +165,15 @@ struct LayerNormBackward: Operation {
   }
 }
 
-/// How a norm's rows lie among threads, which have eight columns each, or sixteen of a wide row.
+/// The division of a norm's rows among threads, with eight columns each, or sixteen of a wide row.
 struct NormShape {
-  /// The widest row.
+  /// The most columns of a row.
   static let mostColumns = 16 * HERO_NORM_THREADS
 
   let isWide: Bool
-  /// Threads of a row.
+  /// The number of threads per row.
   let units: Int
-  /// Rows that a block has at a time.
+  /// The number of rows that a block takes at a time.
   let lines: Int
   var block: Int { units * lines }
 

@@ -1,6 +1,6 @@
 import CCUDA
 
-/// Rows to unit length; lengths below `floor` count as `floor`.
+/// Rows scaled to unit length; lengths below `floor` count as `floor`.
 struct NormalizeRows: Operation {
   let x: Tensor
   let floor: Float
@@ -38,7 +38,7 @@ struct NormalizeRows: Operation {
 
 struct NormalizeRowsBackward: Operation {
   let dy: Tensor
-  /// The forward pass's, as `lengths` are.
+  /// The result of the forward pass, as are `lengths`.
   let out: Tensor
   let floor: Float
   let lengths: Tensor

@@ -1,7 +1,7 @@
 import CCUDA
 import CKernels
 
-/// to[index[r]] += from[r]; index −1 is nowhere.
+/// to[index[r]] += from[r]; index −1 adds nothing.
 public struct ScatterAdd: Operation {
   let from: Tensor
   let indices: Indices
@@ -9,23 +9,23 @@ public struct ScatterAdd: Operation {
 
   /// - Parameters:
   ///   - indices: the row of `to` for each row of `from`; −1 for none.
-  ///   - to: grows; rows that no index names stay.
+  ///   - to: the sums; rows that no index names stay as they are.
   public init(_ from: Tensor, indices: Indices, to: Tensor) {
     (self.from, self.indices, self.to) = (from, indices, to)
   }
 
-  /// Equal widths, an index for each row of `from`, and no index beyond `to`.
+  /// Checks equal widths, an index for each row of `from`, and no index beyond `to`.
   public func check() {
     precondition(from.columns == to.columns && indices.count == from.rows && indices.areBelow(to.rows))
   }
 
   /// The rows and their indices.
   public var reads: [(any Operand)?] { [from, indices] }
-  /// As many rows as are added.
+  /// The rows that grow, each read and written.
   public var writes: [(any Operand)?] { [Part(to, count: 2 * from.count)] }
 
-  /// Divided by columns: two rows may go to the same place, and their sum must not depend on who
-  /// came first.
+  /// Divides the work by columns: two rows may go to the same place, and their sum must not depend
+  /// on which comes first.
   public func run(on cpu: CPUBackend) {
     let places = indices.onHost
     precondition(places.allSatisfy { $0 < to.rows })
@@ -33,7 +33,7 @@ public struct ScatterAdd: Operation {
     defer { staged.finish() }
     let (sums, columns, kernels) = (staged.writing(to, keeps: true), from.columns, cpu.kernels)
     let grain = from.count < 1 << 13 ? columns : 16
-    // Of many rows with few places, the sums of stretches are added up: a type's gradient is that
+    // With many rows and few places, this adds the sums of stretches: a type's gradient is the sum
     // of all its rows.
     if from.rows > Int(HERO_SUMMED_ROWS), to.rows <= Int(HERO_SUMMED_STRETCH) / 4 {
       return scatterStretches(cpu, places, to: sums, stretch: Int(HERO_SUMMED_STRETCH), grain: grain)
@@ -58,7 +58,7 @@ public struct ScatterAdd: Operation {
     }
   }
 
-  /// to[places[r]] += from[r], where a place gets the sum of each stretch of rows at once.
+  /// Computes to[places[r]] += from[r], where a place gets the sum of each stretch of rows at once.
   private func scatterStretches(
     _ cpu: CPUBackend, _ places: UnsafeBufferPointer<Int32>, to: Tensor, stretch: Int, grain: Int
   ) {
@@ -92,12 +92,13 @@ public struct ScatterAdd: Operation {
     withExtendedLifetime(storage) {}
   }
 
-  /// A row with an index of its own is added directly to its place. Of the others, the first row of
-  /// a stretch with an index sums the stretch's, and the first of all sums the stretches. The order
-  /// is that of the rows, whatever runs when.
+  /// Adds a row whose index is its own directly to its place.
+  ///
+  /// Of the others, the first row of a stretch with an index sums the stretch's, and the first of
+  /// all sums the stretches. The order is that of the rows, whatever the timing.
   public func run(on gpu: CUDABackend) {
     gpu.changes(to)
-    // Threads of a block that has a row, four columns each: whole warps, eight at most.
+    // The threads of a row's block take four columns each: whole warps, eight at most.
     let block = min(8, max(1, (from.columns + 127) / 128)) * 32
     var arguments = hero_scatter_arguments()
     (arguments.from, arguments.to, arguments.indices) = (
@@ -110,7 +111,7 @@ public struct ScatterAdd: Operation {
     let (leaders, counts, parts) = (
       gpu.makeIndices(count: from.rows), gpu.makeIndices(count: 3 * to.rows), gpu.scratch(from.count)
     )
-    // The bits of 0 are the same for whole numbers.
+    // The bits of 0.0 are also those of the integer 0.
     gpu.launch(
       .fill, elements: counts.count, each: 8,
       hero_fill_arguments(

@@ -1,22 +1,24 @@
 import CCUDA
 import HeapModule
 
-/// The `values.columns` largest elements of each row and of what was found before, the largest
-/// first, with their columns, which count from `firstColumn`; of equals the first. A row with fewer
-/// numbers (not-a-numbers never count) is filled with −∞ and −1.
+/// The `values.columns` largest elements of each row and of `earlier`, the largest first, with
+/// their columns.
+///
+/// Columns count from `firstColumn`; of equals the first comes first. NaNs never count. A row with
+/// fewer numbers is filled with −∞ and −1.
 public struct TopK: Operation {
   let x: Tensor
   let firstColumn: Int
-  /// What earlier calls, for lower columns, found in the same rows; other memory than the result's.
+  /// What earlier calls found in the same rows, in lower columns; not the memory of the result.
   let earlier: (values: Tensor, places: Indices)?
   let values: Tensor
   let places: Indices
 
   /// - Parameters:
   ///   - firstColumn: the number of the first column of `x`.
-  ///   - earlier: what was found in the columns before; nil for the first.
-  ///   - values: gets the largest elements, the largest first.
-  ///   - places: gets their columns.
+  ///   - earlier: what was found in the columns before; nil for the first call.
+  ///   - values: receives the largest elements, the largest first.
+  ///   - places: receives their columns.
   public init(
     _ x: Tensor, firstColumn: Int = 0, earlier: (values: Tensor, places: Indices)? = nil, values: Tensor,
     places: Indices
@@ -25,13 +27,13 @@ public struct TopK: Operation {
     (self.values, self.places) = (values, places)
   }
 
-  /// As many rows everywhere, and a place for each value.
+  /// Checks that all have the same rows, and each value a place.
   public func check() {
     precondition(values.rows == x.rows && places.count == values.count)
     precondition(earlier.map { $0.values.rows == x.rows && $0.places.count == $0.values.count } ?? true)
   }
 
-  /// The elements and what was found before.
+  /// The elements and the results of earlier calls.
   public var reads: [(any Operand)?] { [x, earlier?.values, earlier?.places] }
   /// Values and places.
   public var writes: [(any Operand)?] { [values, places] }
@@ -57,7 +59,7 @@ public struct TopK: Operation {
             return before.count >= kept && kept > 0 && before.places[least] >= 0
               ? before.values[least] : -.infinity
           })
-        // Both lists have the largest first; of equals the earlier one's column is the lower.
+        // Both lists begin with the largest; of equals, the earlier one's column is the lower.
         var (old, new) = (0, 0)
         for k in r * kept..<(r + 1) * kept {
           var earlier: Ranked?
@@ -76,9 +78,9 @@ public struct TopK: Operation {
     }
   }
 
-  /// The largest of a row, at most `kept`, the largest first; values that are not numbers never
-  /// count.
-  /// - Parameter above: where given, only values above this are wanted, few as a rule.
+  /// Finds the largest elements of a row, at most `kept` without `above`, the largest first and
+  /// without NaNs.
+  /// - Parameter above: if given, the bound above which elements are wanted, usually few.
   private static func rank(
     _ row: UnsafeBufferPointer<Float>, firstColumn: Int, kept: Int, into found: inout [Ranked], above: Float?
   ) {
@@ -89,7 +91,7 @@ public struct TopK: Operation {
       }
       return found.sort(by: >)
     }
-    // The smallest that is kept comes first.
+    // The heap's minimum is the smallest element that is kept.
     var heap = Heap<Ranked>()
     for (column, value) in row.enumerated() {
       if heap.count < kept {
@@ -102,7 +104,7 @@ public struct TopK: Operation {
     found.sort(by: >)
   }
 
-  /// A block for each row.
+  /// Runs a block for each row.
   public func run(on gpu: CUDABackend) {
     var arguments = hero_top_arguments()
     (arguments.x, arguments.values, arguments.places) = (x.view, values.floats, places.numbers)
@@ -117,7 +119,7 @@ public struct TopK: Operation {
   }
 }
 
-/// A value of a row. Of equals the one that came first is the larger.
+/// An element of a row; of equals, the one that came first is the larger.
 private struct Ranked: Comparable {
   var value: Float
   var place: Int32

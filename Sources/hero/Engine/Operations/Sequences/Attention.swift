@@ -1,8 +1,10 @@
 import CCUDA
 import CKernels
 
-/// Which columns of which tensors an attention reads. Queries and keys may come from one product
-/// (self-attention's fused q, k, v) or from two (cross-attention, or queries for a few rows only).
+/// The columns of the tensors that an attention reads.
+///
+/// Queries and keys may come from one product (self-attention's fused q, k, v) or from two
+/// (cross-attention, or queries for a few rows only).
 struct AttentionInput {
   var queries: Tensor
   var queryColumn: Int
@@ -12,10 +14,10 @@ struct AttentionInput {
   var width: Int
   var heads: Int
   var querySegments: Segments
-  /// The key and value rows of each sequence. In a backward pass they are disjoint and cover all
+  /// The key and value rows of each sequence; in a backward pass they are disjoint and cover all
   /// rows.
   var keyRanges: RowRanges
-  /// Query i of a sequence sees keys 0 … i only.
+  /// Whether query i of a sequence sees keys 0 … i only.
   var causal: Bool
   var dropout: Dropout?
 
@@ -23,7 +25,7 @@ struct AttentionInput {
   /// 1 / √d
   var scale: Float { 1 / Float(head).squareRoot() }
 
-  /// Multiplications and additions of one product of all queries with all keys.
+  /// The number of multiplications and additions in a product of all queries with all keys.
   var work: Int {
     zip(querySegments.lengths, keyRanges.ranges).reduce(0) { $0 + $1.0 * $1.1.count } * 2 * width
   }
@@ -41,7 +43,7 @@ struct AttentionInput {
       min(keyColumn, valueColumn) >= 0 && max(keyColumn, valueColumn) + width <= keysValues.columns)
   }
 
-  /// Of queries, keys and values, the columns that are read.
+  /// The columns of queries, keys and values that are read, and the bounds of the sequences.
   var reads: [(any Operand)?] {
     [
       Part(queries, count: queries.rows * width), Part(keysValues, count: 2 * keysValues.rows * width),
@@ -49,9 +51,10 @@ struct AttentionInput {
     ]
   }
 
-  /// Room for what the backward pass reads of the forward pass: the probabilities before dropout
-  /// (per sequence, per head, per query a row of keys rounded up to 16), or the logarithms of their
-  /// sums, [heads, queries].
+  /// Allocates what the backward pass reads of the forward pass.
+  ///
+  /// These are the probabilities before dropout (per sequence, head and query, a row of keys padded
+  /// to a multiple of 16), or the log-sum-exps of the scores, [heads, queries].
   func makeKept(on backend: any Backend, out: Tensor) -> Tensor {
     guard backend.keepsProbabilities else {
       return backend.makeTensor(rows: heads, columns: queries.rows)
@@ -66,12 +69,12 @@ struct AttentionInput {
   }
 }
 
-/// out = dropout(softmax(QKᵀ/√d))·V for each head of each sequence: [queries, width]. A sequence
+/// out = dropout(softmax(QKᵀ/√d))·V for each head of each sequence, [queries, width]; a sequence
 /// without keys gives zeros.
 struct Attention: Operation {
   let input: AttentionInput
   let out: Tensor
-  /// What the backward pass will read (`AttentionInput.makeKept`); nil where none will follow.
+  /// What the backward pass reads (`AttentionInput.makeKept`); nil if none follows.
   let kept: Tensor?
 
   func check() {
@@ -118,11 +121,11 @@ struct Attention: Operation {
   }
 }
 
-/// dq, dk and dv go to the columns of the inputs' gradients (written, not added).
+/// The gradients dq, dk and dv, written (not added) to the columns of the inputs' gradients.
 struct AttentionBackward: Operation {
   let dy: Tensor
   let input: AttentionInput
-  /// The forward pass's result.
+  /// The result of the forward pass.
   let out: Tensor
   let kept: Tensor
   let dQueries: Tensor

@@ -1,7 +1,8 @@
 import CCUDA
 
-/// A centred 1-D convolution of every segment by itself, zeros outside. x, out: [1, rows]; kernel:
-/// odd length.
+/// out = a centred 1-D convolution of every segment by itself, with zeros outside.
+///
+/// x and out are [1, rows]; the kernel has odd length.
 struct Convolve: Operation {
   let x: Tensor
   let kernel: Tensor
@@ -70,7 +71,7 @@ struct ConvolveBackward: Operation {
       }
     }
     let half = kernel.count / 2
-    // Sums of more rows than one float32 sum is of are carried on in double precision.
+    // Double precision carries sums of more rows than one float32 sum covers.
     let most = CPUBackend.summedRows(segments.rows)
     var (summed, carried) = (0, [Double](repeating: 0, count: kernel.count))
     func carry() {

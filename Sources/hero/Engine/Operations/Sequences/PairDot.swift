@@ -1,8 +1,9 @@
 import CCUDA
 import CKernels
 
-/// Pair p of query row p, or `queryRows[p]` where they are given, with rows `pairs[p]` of x: their
-/// dot products are segment p of `places`. out: [1, places.rows]. Pairs with given rows that share
+/// The dot products of query row p, or `queryRows[p]` if given, with rows `pairs[p]` of x.
+///
+/// They are segment p of `places` in out: [1, places.rows]. Pairs with given query rows that share
 /// their rows of x are computed together.
 struct PairDot: Operation {
   let queries: Tensor
@@ -48,7 +49,7 @@ struct PairDot: Operation {
   }
 }
 
-/// Of pairs of query row p.
+/// The gradients of ``PairDot`` for pairs of query row p.
 struct PairDotBackward: Operation {
   let dy: Tensor
   let queries: Tensor
@@ -66,7 +67,7 @@ struct PairDotBackward: Operation {
   var writes: [(any Operand)?] { [dQueries, dx] }
   var shape: [Int] { x.shape }
 
-  /// On one thread: several queries may share rows, and a batch has few.
+  /// Runs on one thread: several queries may share rows, and a batch has few.
   func run(on cpu: CPUBackend) {
     var staged = Staged(cpu)
     defer { staged.finish() }
@@ -97,8 +98,8 @@ struct PairDotBackward: Operation {
     (arguments.d_queries, arguments.accumulate_queries) = (dQueries.view, dQueries.adds)
     (arguments.dx, arguments.accumulate_x) = (dx.view, dx.adds)
     if dQueries != nil { gpu.launch(.pairDotQueries, rows: pairs.count, arguments) }
-    // Of pairs of a tensor with itself both go to one place: the second adds to what the first
-    // wrote.
+    // For pairs of a tensor with itself, both gradients go to one place: the second adds to the
+    // first.
     if let dx, let dQueries, dx.tensor.address == dQueries.tensor.address { arguments.accumulate_x = 1 }
     if dx != nil { gpu.launch(.pairDotRows, rows: x.rows, arguments) }
   }

@@ -1,8 +1,9 @@
 import CCUDA
 
-/// out[m, s] = max over the columns of segment s of x[m, ·]; `places` remembers which, of equals
-/// the first. x: [m, segments.rows]. A segment with a NaN has the first of them, as in PyTorch; one
-/// without columns has 0 and −1.
+/// out[m, s] = max over the columns of segment s of x[m, ·], with its column in `places`.
+///
+/// x: [m, segments.rows]. Of equals the first counts. A segment with NaNs has the first of them, as
+/// in PyTorch; one without columns has 0 and place −1.
 package struct SegmentMax: Operation {
   package let x: Tensor
   package let segments: Segments
@@ -27,8 +28,7 @@ package struct SegmentMax: Operation {
         for s in 0..<segments.count {
           let columns = segments[s]
           var (best, most) = (columns.lowerBound, columns.isEmpty ? 0 : row[columns.lowerBound])
-          // Not `>`: what is no number comes before all numbers, and the first of its kind ends the
-          // search.
+          // Not `>`: a NaN ranks above all numbers, and the first one ends the search.
           for c in columns where !(row[c] <= most) {
             (best, most) = (c, row[c])
             if most.isNaN { break }

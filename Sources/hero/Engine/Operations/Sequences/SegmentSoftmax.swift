@@ -6,12 +6,12 @@ public struct SegmentSoftmax: Operation {
   let x: Tensor
   let segments: Segments
 
-  /// - Parameter x: as many elements as the segments have rows together.
+  /// - Parameter x: one element for each row of the segments.
   public init(_ x: Tensor, segments: Segments) { (self.x, self.segments) = (x, segments) }
 
-  /// As many elements as rows.
+  /// Checks that there are as many elements as rows.
   public func check() { precondition(x.count == segments.rows) }
-  /// The elements and where segments start.
+  /// The elements and the starts of the segments.
   public var reads: [(any Operand)?] { [x, segments.starts] }
   /// The elements.
   public var writes: [(any Operand)?] { [x] }
@@ -35,7 +35,7 @@ public struct SegmentSoftmax: Operation {
     }
   }
 
-  /// A block of threads for each segment.
+  /// Runs a block of threads for each segment.
   public func run(on gpu: CUDABackend) {
     var arguments = hero_pool_arguments()
     (arguments.x, arguments.starts) = (x.view, segments.numbers)

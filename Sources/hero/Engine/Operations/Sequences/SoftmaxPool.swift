@@ -1,7 +1,7 @@
 import CCUDA
 import CKernels
 
-/// out[s] = Σ softmax(scores over segment s)[r]·x[r]. Empty segments give zero rows.
+/// out[s] = Σ softmax(scores over segment s)[r]·x[r]; an empty segment gives a row of zeros.
 struct SoftmaxPool: Operation {
   let x: Tensor
   /// [rows, 1]

@@ -1,13 +1,15 @@
 import CCUDA
 
-/// The attention of one more row of every sequence to itself and to the rows before it, whose keys
-/// and values a cache keeps: [sequences, width]. The new keys and values go to the cache.
+/// The attention of a new row of every sequence to itself and to the rows before it.
+///
+/// out: [sequences, width]. The cache holds the keys and values of the rows before and receives the
+/// new ones.
 struct StepAttention: Operation {
   /// [sequences, 3·width]: queries, keys and values of the new rows.
   let rows: Tensor
   /// [sequences·capacity, 2·width]: keys and values, `capacity` rows for each sequence.
   let cache: Tensor
-  /// The cache's row that is new of each sequence, which an earlier operation may have written.
+  /// The row of the cache for each new row; an earlier operation may have written these numbers.
   let places: Indices
   let heads: Int
   let out: Tensor
@@ -45,8 +47,8 @@ struct StepAttention: Operation {
         out: out, kept: nil))
   }
 
-  /// One kernel, a warp for each head. The host does not know the lengths: it counts the mean over
-  /// all steps as work.
+  /// Runs one kernel with a warp for each head; the host does not know the lengths, so it counts
+  /// the mean over all steps as work.
   func run(on gpu: CUDABackend) {
     gpu.products.count(2 * rows.rows * width * (capacity + 1))
     let arguments = hero_step_attention_arguments(

@@ -2,24 +2,26 @@ import CCUDA
 import CKernels
 import Foundation
 
-/// Adam's settings for one run of parameters with the same history and decay.
+/// Adam's settings for adjoining parameters with the same history and decay.
 struct OptimizerSlice {
   var range: Range<Int>
   var gradients: Tensor
   var weightDecay: Float
   var learningRate: Float
-  /// Updates these parameters have seen, this one included.
+  /// The number of updates that these parameters have seen, this one included.
   var step: Int
 }
 
-/// Adam and Adamax as PyTorch has them, and AdamW as the reference has it (Docs/Computation.md §4).
+/// The formulas: Adam and Adamax as in PyTorch, AdamW as in the reference (Docs/Computation.md §4).
 public enum OptimizerKind: String, Sendable, CaseIterable {
   case adam, adamax, adamw
 }
 
 extension OptimizerSlice {
-  /// The step with its bias corrections, and what the formula wants besides: the rate itself for
-  /// AdamW's decay, the square root of the second moment's correction for Adam.
+  /// Returns the step size with its bias corrections, and the other number of the formula.
+  ///
+  /// The latter is the rate itself for AdamW's decay, or the square root of the second moment's
+  /// correction for Adam.
   func rates(_ kind: OptimizerKind, betas: (Float, Float)) -> (step: Float, carried: Float) {
     let correction1 = 1 - pow(Double(betas.0), Double(step))
     let correction2 = 1 - pow(Double(betas.1), Double(step))
@@ -32,26 +34,27 @@ extension OptimizerSlice {
   }
 }
 
-/// Gradients scaled down to a norm, as PyTorch does it: to limit / (norm + 1e-6) where that is
-/// below 1.
+/// Clipping of the gradients, as in PyTorch: each is multiplied by min(1, limit / (norm + 1e-6)).
 public struct GradientClipping {
-  /// The sum of the squares of all gradients: one float64. Where it is not a finite number, the
-  /// update changes nothing.
+  /// The sum of all squared gradients, one float64; if it is not finite, the update changes
+  /// nothing.
   public var sumOfSquares: Tensor
-  /// The norm to keep to; no limit if it is not positive.
+  /// The maximum norm; no limit if it is not positive.
   public var limit: Double
 
   /// - Parameters:
-  ///   - sumOfSquares: of the gradients, one float64 in the device's memory.
-  ///   - limit: the norm to keep to; no limit if it is not positive.
+  ///   - sumOfSquares: the sum of all squared gradients, one float64 in the device's memory.
+  ///   - limit: the maximum norm; no limit if it is not positive.
   public init(sumOfSquares: Tensor, limit: Double) {
     self.sumOfSquares = sumOfSquares
     self.limit = limit
   }
 }
 
-/// One update of the slices of `parameters`; `first` and `second` are the moments in the same
-/// places, float32 or bfloat16. The weights move by the moments before they are rounded.
+/// One update of the slices of `parameters`.
+///
+/// `first` and `second` are the moments at the same offsets, float32 or bfloat16. The weights move
+/// by the moments before these are rounded.
 struct OptimizerStep: Operation {
   let kind: OptimizerKind
   let slices: [OptimizerSlice]
@@ -60,9 +63,9 @@ struct OptimizerStep: Operation {
   let second: Tensor
   let betas: (Float, Float)
   let epsilon: Float
-  /// What every gradient is multiplied by first, found on the device.
+  /// The clipping, whose factor on every gradient the device finds; nil for none.
   let clipping: GradientClipping?
-  /// Of the rounding of moments in bfloat16.
+  /// The seed for rounding moments to bfloat16.
   var seed: UInt64 = 0
 
   func check() {
@@ -134,7 +137,7 @@ struct OptimizerStep: Operation {
     let storage = parameters.storage.onDevice
     var arguments = hero_update_arguments()
     (arguments.values, arguments.first, arguments.second) = (parameters.floats, first.view, second.view)
-    // A copy that is old anyway is made anew as a whole.
+    // An old copy is made anew as a whole anyway.
     if let copy = storage.copy, !storage.copyIsOld {
       arguments.copy = UnsafeMutablePointer(bitPattern: UInt(copy.address) + UInt(2 * parameters.offset))
     }

@@ -1,6 +1,6 @@
 import Formats
 
-/// Looks up words in the bytes of a line without making a string of each.
+/// A vocabulary that finds words in the bytes of a line, without a string for each.
 struct ByteVocabulary {
   private let words: [String]
   private var table: ByteTable
@@ -11,8 +11,9 @@ struct ByteVocabulary {
     for word in words { table.append(hash: UInt32(truncatingIfNeeded: ByteTable.fastHash(word.utf8))) }
   }
 
-  /// The words of a line, which white space separates; nil if it has none, or one that is not in
-  /// the vocabulary.
+  /// Returns the words of a line, split at white space.
+  ///
+  /// It is nil if the line has no word, or one that is not in the vocabulary.
   func words(of line: UnsafeRawBufferPointer) -> [String]? {
     var found: [String] = []
     var start = 0

@@ -1,7 +1,6 @@
 /// Martin Porter's second stemmer for English ("Porter2"), whose stems METEOR compares.
 ///
-/// The algorithm is described at snowballstem.org/algorithms/english/stemmer.html; this is its form
-/// of 2001 to 2018.
+/// Source: snowballstem.org/algorithms/english/stemmer.html, in its form of 2001 to 2018.
 public struct EnglishStemmer {
   private typealias Letters = [Unicode.Scalar]
 
@@ -16,7 +15,7 @@ public struct EnglishStemmer {
   private static let keptAfterFirstStep: Set<String> = [
     "inning", "outing", "canning", "herring", "earring", "proceed", "exceed", "succeed",
   ]
-  /// Suffixes of steps 2 and 3 with what replaces them, the longest first.
+  /// The suffixes of step 2 with their replacements, the longest first; those of step 3 follow.
   private static let derivations: [(suffix: String, replacement: String)] = [
     ("ization", "ize"), ("ational", "ate"), ("fulness", "ful"), ("ousness", "ous"), ("iveness", "ive"),
     ("tional", "tion"), ("biliti", "ble"), ("lessli", "less"), ("entli", "ent"), ("ation", "ate"),
@@ -35,11 +34,11 @@ public struct EnglishStemmer {
   ]
 
   private var word: Letters
-  /// Where the regions after the first and the second vowel-consonant pair begin.
+  /// The starts of the regions after the first and the second vowel-consonant pair.
   private var region1 = 0
   private var region2 = 0
 
-  /// The stem of a lower-case word.
+  /// Returns the stem of a lower-case word.
   public static func stem(_ word: String) -> String {
     if let stem = irregular[word] { return stem }
     guard word.utf16.count >= 3 else { return word }
@@ -85,7 +84,7 @@ public struct EnglishStemmer {
     return word.count >= letters.count && word.suffix(letters.count).elementsEqual(letters)
   }
 
-  /// Whether what would be left ends in a short syllable.
+  /// Returns whether the word up to `end` ends in a short syllable.
   private func endsInShortSyllable(at end: Int) -> Bool {
     guard end >= 2, !isVowel(end - 1), isVowel(end - 2) else { return false }
     if end == 2 { return true }

@@ -1,16 +1,16 @@
-/// Chooses, among all matches, an alignment in which every word is matched once at most, by beam
-/// search: most words first, then fewest chunks, then the shortest way between matched words
-/// (Denkowski and Lavie, 2011).
+/// A beam search for the alignment in which each word is matched at most once (Denkowski and Lavie,
+/// 2011).
 ///
-/// METEOR 1.5 counts covered words in whole numbers while it searches, so a single-word match of
-/// half weight adds nothing. It charges the distance of a match to the paths that follow rather
-/// than to its own. Both decide between alignments and are kept.
+/// It prefers the most matched words, then the fewest chunks, then the shortest distance between
+/// matched words. METEOR 1.5 counts covered words in whole numbers during the search, so a
+/// single-word match of half weight adds nothing. It charges the distance of a match to the paths
+/// that follow, not to the match's own path. Both affect the alignment, and are reproduced here.
 struct MeteorAligner {
   private static let beamWidth = 40
-  /// Weight per matcher in the search; scoring has weights of its own.
+  /// The weight of each matcher in the search; scoring has weights of its own.
   private static let weights = [1.0, 0.5, 0.5, 0.5]
 
-  /// How good a path is.
+  /// The quality of a path.
   private struct Rank {
     var predictionWords = 0
     var referenceWords = 0
@@ -26,10 +26,10 @@ struct MeteorAligner {
     }
   }
 
-  /// A path but for the words that it has used, which are copied only for paths that are kept.
+  /// A path without its used words, which are copied only for paths that are kept.
   private struct Step {
     var rank = Rank()
-    /// The word of the reference after the last match or skipped word.
+    /// The word of the reference after the last matched or skipped word.
     var next = 0
     /// The word of the prediction after the last match; nil after a gap.
     var lastEnd: Int?
@@ -67,14 +67,14 @@ struct MeteorAligner {
     }
   }
 
-  /// A path that is to be made of another, perhaps with one match more.
+  /// A path to make from another one, perhaps with one more match.
   private struct Extension {
     var parent: Int
     var match: MeteorMatch?
     var step: Step
   }
 
-  /// The best extensions, the best first; of equals the first.
+  /// The best extensions, the best first; of equal ones, the earlier first.
   private struct Beam {
     private(set) var kept: [Extension] = []
 
@@ -96,22 +96,22 @@ struct MeteorAligner {
     }
   }
 
-  /// The alignment: matches in the order of the reference.
+  /// Returns the alignment: matches in the order of the reference.
   static func align(_ matches: MeteorMatches) -> [MeteorMatch] {
     var start = Path(
       chosen: Array(repeating: nil, count: matches.referenceCoverage.count),
       predictionUsed: Array(repeating: false, count: matches.predictionCoverage.count),
       referenceUsed: Array(repeating: false, count: matches.referenceCoverage.count))
     for match in matches.byReferenceStart.joined() where matches.isUncontested(match) { start.use(match) }
-    // The best first.
+    // The paths, the best first.
     var paths = [start]
     for word in matches.byReferenceStart.indices {
       var beam = Beam()
       for parent in paths.indices {
         extend(paths[parent], parent, at: word, with: matches.byReferenceStart[word], into: &beam)
       }
-      // A path ends early only where matches overlap the fixed ones; the search then goes on from
-      // the best.
+      // A path ends early only if matches overlap the fixed ones. The search then continues from
+      // the best path.
       guard !beam.kept.isEmpty else {
         paths = Array(paths.prefix(1))
         continue

@@ -1,16 +1,16 @@
-/// A stretch of the prediction that METEOR takes to mean the same as a stretch of the reference.
+/// A span of the prediction that METEOR matches with a span of the reference.
 struct MeteorMatch {
-  /// Which of the scorer's matchers found it, by its place among them.
+  /// The index of the matcher that found it.
   var matcher: Int
   var prediction: Range<Int>
   var reference: Range<Int>
 }
 
-/// All matches between a prediction and a reference, the alignment still to be chosen.
+/// All matches between a prediction and a reference, before an alignment is chosen.
 struct MeteorMatches {
   /// The matches that begin at each word of the reference.
   private(set) var byReferenceStart: [[MeteorMatch]]
-  /// How many matches cover each word.
+  /// The number of matches that cover each word.
   private(set) var predictionCoverage: [Int]
   private(set) var referenceCoverage: [Int]
 
@@ -26,7 +26,7 @@ struct MeteorMatches {
     for word in match.reference { referenceCoverage[word] += 1 }
   }
 
-  /// Whether no other match touches any of its words.
+  /// Returns whether no other match covers any of its words.
   func isUncontested(_ match: MeteorMatch) -> Bool {
     byReferenceStart[match.reference.lowerBound].count == 1
       && match.reference.allSatisfy { referenceCoverage[$0] == 1 }

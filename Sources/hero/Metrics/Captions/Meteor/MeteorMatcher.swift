@@ -1,14 +1,14 @@
 import Formats
 
-/// Finds the matches between a prediction and a reference: equal words, equal stems, common synonym
-/// sets, paraphrases.
+/// A finder of matches between a prediction and a reference: equal words, equal stems, shared
+/// synonym sets, paraphrases.
 struct MeteorMatcher {
   private let resources: MeteorResources?
   private let paraphrases: ParaphraseTable
   private var stems: [Name: String] = [:]
   private var synonymSets: [Name: Set<Int32>] = [:]
 
-  /// Which matchers there are: the first two need no data.
+  /// The number of matchers; the first two need no data.
   var count: Int { resources == nil ? 2 : 4 }
 
   init(resources: MeteorResources?, paraphrases: ParaphraseTable) {
@@ -16,10 +16,10 @@ struct MeteorMatcher {
     self.paraphrases = paraphrases
   }
 
-  /// All matches, those of each matcher after those of the one before.
+  /// Returns all matches, matcher by matcher.
   mutating func matches(prediction: [String], reference: [String]) -> MeteorMatches {
     var matches = MeteorMatches(predictionLength: prediction.count, referenceLength: reference.count)
-    // By their bytes: Swift takes texts for equal that Java does not.
+    // Compare bytes: Swift takes some strings for equal that Java does not.
     var numbers: [[UInt8]: Int] = [:]
     func number(_ word: String) -> Int {
       let word = Array(word.utf8)
@@ -29,7 +29,7 @@ struct MeteorMatcher {
     }
     let words = (prediction: prediction.map(number), reference: reference.map(number))
     pair(words.prediction, words.reference, matcher: 0, into: &matches) { $0 == $1 }
-    // Of equal sentences only equal words are matched, which spares the search.
+    // In equal sentences only equal words match, which saves the search.
     guard words.prediction != words.reference else { return matches }
     let predictionStems = prediction.map { number(stem($0)) }
     let referenceStems = reference.map { number(stem($0)) }
@@ -56,7 +56,7 @@ struct MeteorMatcher {
     }
   }
 
-  /// Paraphrases in the prediction of phrases of the reference, then the other way round.
+  /// Adds paraphrases in the prediction of phrases of the reference, then the reverse.
   private func addParaphrases(
     _ prediction: [String], _ reference: [String], matcher: Int, into matches: inout MeteorMatches
   ) {

@@ -1,18 +1,20 @@
 import Formats
 
-/// Splits a line into the words that METEOR 1.5 compares (its option `-norm`): Moses tokenization,
-/// with dashes taken out of words, quotes made uniform, and dots of abbreviations dropped.
+/// A splitter of lines into the words that METEOR 1.5 compares (its option `-norm`).
+///
+/// It applies Moses tokenization, splits words at dashes, unifies quotes, and drops the dots of
+/// abbreviations.
 struct MeteorNormalizer: Sendable {
   private typealias Characters = [Unicode.Scalar]
 
-  /// Stands for a dot of an ellipsis while single dots are worked on.
+  /// A stand-in for a dot of an ellipsis while single dots are processed.
   private static let ellipsisDot: Unicode.Scalar = "\u{E000}"
 
-  /// Words that keep their dot (`nonbreaking/english.prefixes`): always, and before a number.
+  /// The words that keep their dot (`nonbreaking/english.prefixes`): always, and before a number.
   private let keepsDot: Set<Name>
   private let keepsDotBeforeNumber: Set<Name>
 
-  /// - Parameter prefixes: the lines of METEOR's list, or none.
+  /// - Parameter prefixes: the lines of METEOR's list, which may be empty.
   init(prefixes: [Substring]) {
     var always: Set<Name> = []
     var beforeNumber: Set<Name> = []
@@ -29,7 +31,7 @@ struct MeteorNormalizer: Sendable {
     keepsDotBeforeNumber = beforeNumber
   }
 
-  /// The words of a line, in lower case.
+  /// Returns the words of a line, in lower case.
   func words(of line: String) -> [String] {
     var text = Array(" \(line) ".unicodeScalars)
     text = text.flatMap { Self.standsAlone($0) ? [" ", $0, " "] : [$0] }
@@ -64,7 +66,7 @@ struct MeteorNormalizer: Sendable {
 
   private static func isDigit(_ c: Unicode.Scalar) -> Bool { ("0"..."9").contains(c) }
 
-  /// A letter of a western European or Cyrillic alphabet.
+  /// Returns whether a character is a letter of a western European or Cyrillic alphabet.
   private static func isLetter(_ c: Unicode.Scalar) -> Bool {
     switch c.value {
     case 0x41...0x5A, 0x61...0x7A, 0xC0...0xD6, 0xD8...0xF6, 0xF8...0x17E, 0x160, 0x161, 0x178, 0x17D: true
@@ -81,7 +83,7 @@ struct MeteorNormalizer: Sendable {
 
   // MARK: Steps
 
-  /// Sets two dots and more apart from what they follow, and from what follows.
+  /// Separates two or more dots from the words before and after them.
   private static func markEllipses(_ text: Characters) -> Characters {
     var result: Characters = []
     var index = 0
@@ -99,8 +101,9 @@ struct MeteorNormalizer: Sendable {
     return result
   }
 
-  /// Replaces a mark between two characters; each character is part of one replacement only, so of
-  /// `a-b-c` the first dash goes.
+  /// Replaces a mark between two characters.
+  ///
+  /// Each character is part of one replacement only, so in `a-b-c` only the first dash is replaced.
   private static func split(
     _ mark: Unicode.Scalar, in text: Characters, after isBefore: (Unicode.Scalar) -> Bool,
     before isAfter: (Unicode.Scalar) -> Bool, to replacement: String
@@ -130,8 +133,8 @@ struct MeteorNormalizer: Sendable {
     return text.replacing(["-", "-"], with: ["-"])
   }
 
-  /// Splits English contractions before the apostrophe, `he's` to `he 's`, and sets other
-  /// apostrophes apart.
+  /// Splits English contractions before the apostrophe, `he's` to `he 's`, and separates other
+  /// apostrophes.
   private static func splitContractions(_ text: Characters) -> Characters {
     var text = split("'", in: text, after: { !isLetter($0) }, before: { !isLetter($0) }, to: " ' ")
     text = split("'", in: text, after: { !isAlphanumeric($0) }, before: isLetter, to: " ' ")
@@ -140,7 +143,8 @@ struct MeteorNormalizer: Sendable {
     return split("'", in: text, after: isDigit, before: { $0 == "s" }, to: " '")
   }
 
-  /// Splits a final dot from its word unless the word is an abbreviation; initials lose their dots.
+  /// Splits a final dot from its word unless the word is an abbreviation; drops the dots of
+  /// initials.
   private func splitDots(_ words: [String]) -> [String] {
     words.indices.flatMap { index -> [String] in
       let word = words[index]

@@ -3,10 +3,9 @@ import Foundation
 
 /// METEOR 1.5's data for English: WordNet's synonyms, paraphrases, function words.
 ///
-/// They are read from a folder as the METEOR 1.5 distribution unpacks, or the folder `meteor` of
-/// the Python package pycocoevalcap: `meteor-1.5.jar`, whose lists are read inside it, and
-/// `data/paraphrase-en.gz`. METEOR's source tree, with the lists under `resources`, will do as
-/// well.
+/// The folder is that of the METEOR 1.5 distribution, or `meteor` of the Python package
+/// pycocoevalcap. It holds `data/paraphrase-en.gz`, and `meteor-1.5.jar` with the lists inside.
+/// METEOR's source tree, with the lists under `resources`, serves as well.
 public struct MeteorResources: Sendable {
   let synonyms: MeteorSynonyms
   let functionWords: Set<Name>
@@ -15,7 +14,7 @@ public struct MeteorResources: Sendable {
 
   /// Opens the folder. Paraphrases are read when captions are scored.
   ///
-  /// - Throws: `DataError` naming the file that is missing or damaged.
+  /// - Throws: `DataError` with the name of the missing or damaged file.
   public init(folder: String) throws {
     let lists = try Lists(folder: folder)
     synonyms = MeteorSynonyms(
@@ -34,7 +33,7 @@ public struct MeteorResources: Sendable {
   private static let cure =
     "Give the folder of METEOR 1.5, or the folder meteor of the Python package pycocoevalcap, which has its data"
 
-  /// The paraphrases that can match in captions of these words.
+  /// Returns the paraphrases that can match in captions of these words.
   ///
   /// The file has five million entries of three lines: a probability, a phrase, a paraphrase.
   func paraphrases(among words: Set<Name>) throws -> ParaphraseTable {
@@ -77,8 +76,8 @@ public struct MeteorResources: Sendable {
       archive = try jar.map { try ZipReader(path: "\(folder)/\($0)") }
     }
 
-    /// Each a text of its own: looking through slices takes the square of their length where they
-    /// hold flags.
+    /// Returns the lines, each a copy: a search in slices takes quadratic time if they hold flag
+    /// emoji.
     func lines(_ name: String) throws -> [Substring] {
       let text = String(decoding: try bytes(name), as: UTF8.self)
       return text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.dropLast(

@@ -2,10 +2,11 @@ import Formats
 
 /// METEOR 1.5 for English as coco-caption runs it (`-l en -norm`; Denkowski and Lavie, 2014).
 ///
-/// Without the distribution's data only equal words and equal stems match, and scores are lower.
+/// Without the distribution's data, only equal words and equal stems match, and scores are lower.
 struct MeteorScorer {
-  /// English words and marks so frequent that METEOR gives them less weight; used without the
-  /// distribution's own list (`function/english.words`).
+  /// The frequent English words and marks to which METEOR gives less weight.
+  ///
+  /// They stand in for the distribution's own list (`function/english.words`).
   private static let commonWords: Set<Name> = Set(
     """
     the , . to of and a in that for " is on 's it with was as said at he by be from have has are his but an this not i
@@ -20,7 +21,7 @@ struct MeteorScorer {
 
   /// - Parameters:
   ///   - resources: the distribution's data, or nil.
-  ///   - captions: every caption that will be scored, for the paraphrases to read.
+  ///   - captions: every caption to score, which decides the paraphrases to read.
   init(resources: MeteorResources?, captions: some Sequence<String>) throws {
     let normalizer = resources?.normalizer ?? MeteorNormalizer(prefixes: [])
     self.normalizer = normalizer
@@ -32,7 +33,7 @@ struct MeteorScorer {
     matcher = MeteorMatcher(resources: resources, paraphrases: paraphrases ?? ParaphraseTable())
   }
 
-  /// The counts against the reference that scores best, of equals the first.
+  /// Returns the counts against the reference with the best score; of equal ones, the first.
   mutating func statistics(prediction: String, references: [String]) -> MeteorStatistics {
     let prediction = normalizer.words(of: prediction)
     var best: (statistics: MeteorStatistics, score: Double)?

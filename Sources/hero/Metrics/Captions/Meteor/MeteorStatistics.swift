@@ -1,31 +1,32 @@
 import Foundation
 
-/// The counts that a METEOR score is made of; those of clips add up to the corpus's.
+/// The counts behind a METEOR score; the counts of all clips add up to the corpus's.
 struct MeteorStatistics {
-  /// What METEOR 1.5 uses for English, tuned to human rankings (its task `rank`).
+  /// METEOR 1.5's parameters for English, tuned to human rankings (its task `rank`).
   private enum Parameter {
-    /// Recall against precision.
+    /// The weight of recall against precision.
     static let alpha = 0.85
-    /// Shape and weight of the penalty for fragmentation.
+    /// The exponent and weight of the penalty for fragmentation.
     static let beta = 0.2
     static let gamma = 0.6
-    /// Content words against function words.
+    /// The weight of content words against function words.
     static let delta = 0.75
-    /// Weight of a match by matcher: exact, stem, synonym, paraphrase.
+    /// The weight of a match by matcher: exact, stem, synonym, paraphrase.
     static let weights = [1.0, 0.6, 0.8, 0.6]
   }
 
-  /// Counts of one side, the prediction's or the reference's.
+  /// The counts of one side, the prediction or the reference.
   struct Side {
     var words = 0.0
     var functionWords = 0.0
-    /// Matched words by matcher.
+    /// The matched words by matcher.
     var contentMatches = [Double](repeating: 0, count: Parameter.weights.count)
     var functionMatches = [Double](repeating: 0, count: Parameter.weights.count)
 
     var matches: Double { contentMatches.reduce(0, +) + functionMatches.reduce(0, +) }
 
-    /// Weighted matches over weighted words: precision of the prediction, recall of the reference.
+    /// The weighted matches over weighted words: precision of the prediction, recall of the
+    /// reference.
     fileprivate var share: Double {
       let weightedWords =
         Parameter.delta * (words - functionWords) + (1 - Parameter.delta) * functionWords
@@ -63,8 +64,8 @@ struct MeteorStatistics {
 
   /// - Parameters:
   ///   - alignment: matches in the order of the reference.
-  ///   - prediction: for each word, whether it is a function word.
-  ///   - reference: the same.
+  ///   - prediction: whether each word is a function word.
+  ///   - reference: the same for the reference.
   init(alignment: [MeteorMatch], prediction: [Bool], reference: [Bool]) {
     self.prediction.words = Double(prediction.count)
     self.prediction.functionWords = Double(prediction.count { $0 })

@@ -1,13 +1,13 @@
 import Formats
 
-/// WordNet's sets of synonyms by word, as METEOR 1.5 packs them (`synonym/english.synsets` and
+/// WordNet's synonym sets by word, as in METEOR 1.5 (`synonym/english.synsets` and
 /// `english.exceptions`).
 struct MeteorSynonyms: Sendable {
   private let synsets: [Name: [Int32]]
-  /// Base forms of irregular forms.
+  /// The base forms of irregular forms.
   private let bases: [Name: [Name]]
 
-  /// Endings of inflected nouns, verbs and adjectives, and what the base form has instead, in
+  /// The suffixes of inflected nouns, verbs and adjectives with those of the base form, in
   /// WordNet's order.
   private static let endings: [(inflected: String, base: String)] = [
     ("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"), ("men", "man"),
@@ -16,8 +16,8 @@ struct MeteorSynonyms: Sendable {
   ]
 
   /// - Parameters:
-  ///   - synsets: lines in pairs: a word, and the numbers of its sets.
-  ///   - exceptions: lines in pairs: a base form, and its irregular forms.
+  ///   - synsets: pairs of lines: a word, and the numbers of its sets.
+  ///   - exceptions: pairs of lines: a base form, and its irregular forms.
   init(synsets: [Substring], exceptions: [Substring]) {
     var sets: [Name: [Int32]] = [:]
     for (word, numbers) in Self.pairs(synsets) {
@@ -32,7 +32,7 @@ struct MeteorSynonyms: Sendable {
     self.bases = bases
   }
 
-  /// The sets that a word belongs to, itself or by its base form.
+  /// Returns the sets of a word and of its base form.
   func sets(of word: String) -> Set<Int32> {
     var sets = Set(synsets[word] ?? [])
     for base in bases[word] ?? regularBase(of: word).map({ [Name($0)] }) ?? [] {
@@ -42,7 +42,7 @@ struct MeteorSynonyms: Sendable {
   }
 
   private func regularBase(of word: String) -> String? {
-    // By bytes: to Swift `s` with an accent upon it is a letter of its own, to Java it is not.
+    // Compare bytes: to Swift an `s` with an accent on it is another letter, to Java it is an `s`.
     func ends(in ending: String) -> Bool { word.utf8.suffix(ending.utf8.count).elementsEqual(ending.utf8) }
     if ends(in: "ss") || word.utf16.count <= 2 { return word }
     for (inflected, base) in Self.endings where ends(in: inflected) {

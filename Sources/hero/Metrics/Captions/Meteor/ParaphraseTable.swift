@@ -1,8 +1,8 @@
 import Formats
 
-/// Phrases and their paraphrases, limited to those whose words all occur in the captions to score.
+/// The phrases and paraphrases whose words all occur in the captions to score.
 ///
-/// METEOR's English table has five million entries; an entry with a word that no caption has can
+/// METEOR's English table has five million entries. An entry with a word that no caption has can
 /// match nothing.
 struct ParaphraseTable {
   private struct Node {
@@ -15,12 +15,12 @@ struct ParaphraseTable {
   private var nodes: [Node] = [Node()]
   private var paraphrases: [[Int]] = []
 
-  /// The number of a word, or -1 for one that is in no entry.
+  /// Returns the number of a word, or -1 if no entry has it.
   func number(_ word: String) -> Int { words[word] ?? -1 }
 
   var count: Int { paraphrases.count }
 
-  /// Adds an entry after those that are there.
+  /// Appends an entry.
   mutating func add(phrase: [String], paraphrase: [String]) {
     let phrase = phrase.map { intern($0) }
     let paraphrase = paraphrase.map { intern($0) }
@@ -38,7 +38,7 @@ struct ParaphraseTable {
     paraphrases.append(paraphrase)
   }
 
-  /// The paraphrases of the phrases that begin at a word, the shorter phrases first.
+  /// Returns the paraphrases of the phrases that begin at a word, the shorter phrases first.
   func paraphrases(in sentence: [Int], from start: Int) -> [(phraseLength: Int, paraphrase: [Int])] {
     var found: [(phraseLength: Int, paraphrase: [Int])] = []
     var node = 0

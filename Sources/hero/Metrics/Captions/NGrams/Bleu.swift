@@ -1,13 +1,14 @@
 import Foundation
 
-/// BLEU-1 to BLEU-4 against the reference of the closest length (Papineni et al., ACL 2002;
-/// coco-caption's `bleu_scorer`).
+/// BLEU-1 to BLEU-4 against the reference of the closest length.
+///
+/// Sources: Papineni et al., ACL 2002; coco-caption's `bleu_scorer`.
 enum Bleu {
-  /// Added to counts so that a precision of 0 does not end the product, as coco-caption does.
+  /// A term added to counts as in coco-caption, so that a precision of 0 does not zero the product.
   private static let tiny = 1e-15
   private static let small = 1e-9
 
-  /// Counts that add up over clips.
+  /// The counts of a clip, which add up over clips.
   private struct Statistics {
     var predicted = 0
     var reference = 0
@@ -38,7 +39,7 @@ enum Bleu {
       }
     }
 
-    /// BLEU-1 … BLEU-4, from 0 to 1.
+    /// The scores BLEU-1 … BLEU-4, from 0 to 1.
     var scores: [Double] {
       let ratio = (Double(predicted) + tiny) / (Double(reference) + small)
       let brevity = ratio < 1 ? exp(1 - 1 / ratio) : 1
@@ -50,8 +51,7 @@ enum Bleu {
     }
   }
 
-  /// - Returns: the scores of the corpus as a whole, and of each clip: BLEU-1 … BLEU-4, from 0 to
-  ///   1.
+  /// Returns BLEU-1 … BLEU-4 of the whole corpus and of each clip, from 0 to 1.
   static func scores(_ clips: [CountedClip]) -> (corpus: [Double], clips: [[Double]]) {
     var total = Statistics()
     let scores = clips.map { clip in

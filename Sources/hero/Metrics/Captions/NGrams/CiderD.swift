@@ -1,24 +1,26 @@
 import Foundation
 
-/// CIDEr-D (Vedantam et al., CVPR 2015) as coco-caption computes it: cosine similarity of tf-idf
-/// vectors of one to four tokens, clipped, with a penalty for differing length.
+/// CIDEr-D (Vedantam et al., CVPR 2015) as coco-caption computes it.
+///
+/// It is the clipped cosine similarity of tf-idf vectors of one to four tokens, with a penalty for
+/// different lengths.
 struct CiderD {
   private static let sigma = 6.0
 
   private struct Vector {
     var weights: [Int: Double] = [:]
-    /// Sequences in the order of the sentence, with their length less one.
+    /// The sequences in the order of the sentence, with their length minus one.
     var entries: [NGramCounts.Entry]
     var norms = [Double](repeating: 0, count: NGramCounts.longest)
-    /// The number of word pairs, which coco-caption takes for the length.
+    /// The number of word pairs, which coco-caption uses as the length.
     var length = 0
   }
 
-  /// The logarithm of how many clips have the sequence in a reference, by its number.
+  /// The logarithm of the number of clips that have each sequence in a reference.
   private let logDocumentFrequencies: [Double]
   private let logClips: Double
 
-  /// Counts in how many clips each sequence occurs.
+  /// Counts the clips in which each sequence occurs.
   init(_ clips: [CountedClip], index: NGramIndex) {
     var frequencies = [Int](repeating: 0, count: index.count)
     for clip in clips {
@@ -28,7 +30,7 @@ struct CiderD {
     logClips = log(Double(clips.count))
   }
 
-  /// The score of a clip; 10 for a perfect caption.
+  /// Returns the score of a clip; 10 for a perfect caption.
   func score(_ clip: CountedClip) -> Double {
     let prediction = vector(clip.prediction)
     var sums = [Double](repeating: 0, count: NGramCounts.longest)

@@ -1,6 +1,6 @@
-/// How often each sequence of one to four tokens occurs in a sentence.
+/// The number of times that each sequence of one to four tokens occurs in a sentence.
 ///
-/// A shared `NGramIndex` numbers the sequences. They keep the order in which they first occur, so
+/// A shared `NGramIndex` numbers the sequences. They are in the order of their first occurrence, so
 /// sums over them are the same in every run.
 struct NGramCounts {
   static let longest = 4
@@ -8,14 +8,14 @@ struct NGramCounts {
   struct Entry {
     /// The sequence's number in the index.
     var id: Int
-    /// Its length less one.
+    /// The length of the sequence minus one.
     var order: Int
     var count: Int
   }
 
   private(set) var entries: [Entry] = []
   private(set) var places: [Int: Int] = [:]
-  /// Tokens in the sentence.
+  /// The number of tokens in the sentence.
   let tokens: Int
 
   init(_ sentence: [Substring], index: NGramIndex) {
@@ -28,7 +28,7 @@ struct NGramCounts {
     }
   }
 
-  /// How often a sequence occurs here.
+  /// Returns how often a sequence occurs here.
   func count(of id: Int) -> Int {
     places[id].map { entries[$0].count } ?? 0
   }
@@ -43,12 +43,12 @@ struct NGramCounts {
   }
 }
 
-/// Numbers for words and for sequences of words, in the order of their first appearance.
+/// The numbers of words and of sequences of words, in the order of their first occurrence.
 final class NGramIndex {
   private var words: [[UInt8]: Int] = [:]
   private var sequences: [[Int]: Int] = [:]
 
-  /// How many sequences have a number.
+  /// The number of sequences.
   var count: Int { sequences.count }
 
   func word(_ word: Substring) -> Int {
@@ -66,13 +66,13 @@ final class NGramIndex {
   }
 }
 
-/// One clip's prediction and references, tokenised and counted.
+/// One clip's prediction and references, tokenized and counted.
 struct CountedClip {
   var prediction: NGramCounts
   var references: [NGramCounts]
 }
 
-/// The words of a tokenised caption, split at white space of any kind, as Python's `split()`.
+/// Returns the words of a tokenized caption, split at any white space as by Python's `split()`.
 func words(of tokens: String) -> [Substring] {
   tokens.unicodeScalars
     .split { $0.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains($0) }

@@ -1,10 +1,11 @@
-/// ROUGE-L: the longest common subsequence with the references (Lin, 2004), with coco-caption's
-/// weight of recall.
+/// ROUGE-L: the longest common subsequence with the references (Lin, 2004), weighted towards recall
+/// as in coco-caption.
 enum RougeL {
   private static let beta = 1.2
 
-  /// The score of a prediction, from 0 to 1. Tokens are split at single spaces, so an empty caption
-  /// is one empty token.
+  /// Returns the score of a prediction, from 0 to 1.
+  ///
+  /// Single spaces separate tokens, so an empty caption is one empty token.
   static func score(prediction: String, references: [String]) -> Double {
     var numbers: [[UInt8]: Int] = [:]
     let predicted = words(of: prediction, &numbers)
@@ -20,7 +21,7 @@ enum RougeL {
     return (1 + beta * beta) * precision * recall / (recall + beta * beta * precision)
   }
 
-  /// The words between single spaces, numbered by their bytes.
+  /// Returns the words between single spaces, numbered by their bytes.
   private static func words(of sentence: String, _ numbers: inout [[UInt8]: Int]) -> [Int] {
     sentence.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { word in
       let word = Array(word)

@@ -1,35 +1,35 @@
-/// Finds the longest match of several patterns at once.
+/// An automaton that finds the longest match of several patterns at once.
 ///
-/// A nondeterministic automaton (Thompson's construction) whose deterministic states are made when
-/// a text first needs them, and kept.
+/// It is nondeterministic (Thompson's construction). Its deterministic states are created when a
+/// text first needs them, and cached.
 final class LexerAutomaton {
   private struct Node {
-    /// Where to go on a character of the set.
+    /// The node to enter after a character of the set.
     var step: (set: LexerSet, next: Int)?
-    /// Where to go without reading.
+    /// The nodes to enter without reading.
     var free: [Int] = []
-    /// The pattern that ends here.
+    /// The pattern that ends here, if any.
     var accepts: Int?
   }
 
   private struct State {
     var nodes: [Int]
-    /// The first of the patterns that end here.
+    /// The first of the patterns that end here, if any.
     var accepts: Int?
-    /// The next state by character; `dead` where there is none.
+    /// The next state by character; `dead` if there is none.
     var next: [UInt16: Int] = [:]
   }
 
-  /// A state at a place of a text.
+  /// A state at a position of a text.
   private struct Passed: Hashable {
     var state: Int
     var position: Int
   }
 
   private static let dead = -1
-  /// Places that are this far apart are remembered, and looked up.
+  /// The distance between the positions that are remembered.
   private static let stride = 64
-  /// From where no pattern ends any more, in the text that is read.
+  /// The states from which no pattern ends any more, by position in the current text.
   private var hopeless: Set<Passed> = []
   private var nodes: [Node] = []
   private var states: [State] = []
@@ -46,16 +46,17 @@ final class LexerAutomaton {
     startState = state(of: [0])
   }
 
-  /// Forgets what is known of the text before.
+  /// Forgets the text before.
   func begin() { hopeless.removeAll() }
 
   /// Reads from `start` as far as any pattern can match.
   ///
-  /// A scan may run far in vain, as behind a tag that does not end. Another that reaches the same
-  /// place in the same state stops, so reading a text token by token takes time in proportion to
-  /// its length (Reps, "Maximal munch" tokenization in linear time, TOPLAS 1998).
-  /// - Parameter visit: called for every place where a pattern ends, in ascending order, with the
-  ///   first such pattern.
+  /// A scan may run far in vain, as behind an unclosed tag. A later scan stops if it reaches one of
+  /// its positions in the same state. Reading a text token by token thus takes linear time (Reps,
+  /// "Maximal munch" tokenization in linear time, TOPLAS 1998).
+  ///
+  /// - Parameter visit: is called for each position where patterns end, in ascending order, with
+  ///   the first of them.
   func scan(_ text: [UInt16], from start: Int, visit: (_ end: Int, _ pattern: Int) -> Void) {
     var state = startState
     var position = start
@@ -78,7 +79,7 @@ final class LexerAutomaton {
     hopeless.formUnion(passed)
   }
 
-  /// Whether the first pattern matches exactly this part of a text.
+  /// Returns whether the first pattern matches exactly this part of a text.
   func matches(_ text: [UInt16], _ range: Range<Int>) -> Bool {
     var state = startState
     for position in range {
@@ -99,7 +100,7 @@ final class LexerAutomaton {
     return next
   }
 
-  /// The number of the state that stands for these nodes and all that they reach without reading.
+  /// Returns the number of the state for these nodes and all that they reach without reading.
   private func state(of start: [Int]) -> Int {
     var seen = Set(start)
     var open = start
@@ -119,7 +120,7 @@ final class LexerAutomaton {
     return nodes.count - 1
   }
 
-  /// Adds the nodes of a pattern that is followed by `end`, and returns its first.
+  /// Adds the nodes of a pattern that `end` follows, and returns the first node.
   private func add(_ pattern: LexerPattern, before end: Int) -> Int {
     switch pattern {
     case .set(let set):

@@ -3,21 +3,21 @@ indirect enum LexerPattern: Sendable {
   case set(LexerSet)
   case sequence([LexerPattern])
   case choice([LexerPattern])
-  /// At least `minimum` times, and at most `maximum` if there is one.
+  /// A repetition: at least `minimum` times, and at most `maximum` times if given.
   case repeated(LexerPattern, minimum: Int, maximum: Int?)
 
-  /// One character of a set, as `LexerSet` reads it. The case counts.
+  /// Returns a pattern of one character of a set, as `LexerSet` reads it, in the case given.
   static func one(_ characters: String) -> LexerPattern { .set(LexerSet(characters)) }
 
-  /// One character that is none of these.
+  /// Returns a pattern of one character outside of a set.
   static func not(_ characters: String) -> LexerPattern { .set(!LexerSet(characters)) }
 
-  /// A text, letter for letter, in either case.
+  /// Returns a pattern of a text, in either case.
   static func text(_ text: String) -> LexerPattern {
     .sequence(text.utf16.map { .set(LexerSet(bothCasesOf: $0)) })
   }
 
-  /// One of several texts, in either case, separated by spaces.
+  /// Returns a pattern of one of several texts, in either case; spaces separate the texts.
   static func anyOf(_ words: String) -> LexerPattern {
     .choice(words.split(separator: " ").map { text(String($0)) })
   }
@@ -33,8 +33,8 @@ indirect enum LexerPattern: Sendable {
   func times(_ count: Int) -> LexerPattern { times(count...count) }
 }
 
-/// One pattern after the other.
+/// Returns a pattern of these patterns one after the other.
 func seq(_ parts: LexerPattern...) -> LexerPattern { .sequence(parts) }
 
-/// Any one of the patterns.
+/// Returns a pattern of any one of these patterns.
 func either(_ parts: LexerPattern...) -> LexerPattern { .choice(parts) }

@@ -1,15 +1,14 @@
 /// A set of UTF-16 code units: ranges, and general categories by name.
 ///
-/// Stanford's tokenizer reads Java characters, so half of a surrogate pair is a unit by itself here
-/// too.
+/// Stanford's tokenizer reads Java characters, so each half of a surrogate pair is a unit here too.
 struct LexerSet: Sendable {
-  /// Properties that only the Unicode tables know.
+  /// The properties that only the Unicode tables know.
   struct Category: OptionSet, Sendable {
     let rawValue: UInt8
     static let letter = Category(rawValue: 1)
     static let digit = Category(rawValue: 2)
     static let uppercase = Category(rawValue: 4)
-    /// Combining marks, spacing or not.
+    /// The combining marks, spacing or not.
     static let mark = Category(rawValue: 8)
   }
 
@@ -17,8 +16,9 @@ struct LexerSet: Sendable {
   private var categories: Category = []
   private var isInverted = false
 
-  /// The characters of a text, where `a-z` stands for a range; a dash at the start or the end is
-  /// itself.
+  /// Creates a set of the characters of a text.
+  ///
+  /// `a-z` is a range; a dash at the start or the end is a dash.
   init(_ description: String) {
     let units = Array(description.utf16)
     let dash = UInt16(UInt8(ascii: "-"))
@@ -38,7 +38,7 @@ struct LexerSet: Sendable {
     self.categories = categories
   }
 
-  /// A character in both cases.
+  /// Creates a set of a character in both cases.
   init(bothCasesOf unit: UInt16) {
     ranges = [unit...unit]
     guard let scalar = Unicode.Scalar(unit) else { return }
@@ -55,7 +55,7 @@ struct LexerSet: Sendable {
     return union
   }
 
-  /// Everything that is not in the set, line ends included.
+  /// Returns everything outside of the set, line ends included.
   static prefix func ! (set: LexerSet) -> LexerSet {
     var inverse = set
     inverse.isInverted.toggle()

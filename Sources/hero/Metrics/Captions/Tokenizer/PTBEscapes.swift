@@ -1,4 +1,4 @@
-/// How Penn Treebank writes characters that it has no token for.
+/// The spelling of characters for which the Penn Treebank has no token.
 enum PTBEscapes {
   static func withoutSoftHyphens(_ token: String) -> String {
     let kept = String(String.UnicodeScalarView(token.unicodeScalars.filter { $0 != "\u{AD}" }))
@@ -17,8 +17,9 @@ enum PTBEscapes {
     replacing("&amp;", in: token, by: "&")
   }
 
-  /// Quotes as TeX has them: grave accents open, apostrophes close; `opening` decides for straight
-  /// ones.
+  /// Converts quotes to TeX's: grave accents open, apostrophes close.
+  ///
+  /// - Parameter opening: whether straight quotes open.
   static func quotes(_ token: String, opening: Bool) -> String {
     var token = replacing("&apos;", in: token, by: "'")
     token = replacing("&quot;", in: token, by: "\"")
@@ -42,7 +43,7 @@ enum PTBEscapes {
     return mapped(token) { written[$0] }
   }
 
-  /// Pounds are `#`, as in the Treebank, and other currencies dollars.
+  /// Writes pounds as `#`, as in the Treebank, and other currencies as dollars.
   static func currency(_ token: String) -> String {
     mapped(token) { character in
       switch character {
@@ -66,7 +67,7 @@ enum PTBEscapes {
     return result
   }
 
-  /// Replaces an entity in either case.
+  /// Replaces an entity, in either case.
   private static func replacing(_ entity: String, in token: String, by character: String) -> String {
     let scalars = Array(token.unicodeScalars)
     let wanted = Array(entity.unicodeScalars)

@@ -1,33 +1,32 @@
-/// One rule of the tokenizer: what to match, what must follow, and what token that makes.
+/// A rule of the tokenizer: the text to match, what must follow it, and the token that it makes.
 struct PTBRule: Sendable {
   enum Action: Sendable {
     /// The text as it is.
     case keep
-    /// The text, and the last characters are read again as the next token: `can|not`.
+    /// The text without its last characters, which are read again as the next token: `can|not`.
     case split(atEnd: Int)
     /// A fixed token.
     case replace(String)
-    /// Soft hyphens removed.
+    /// The text without soft hyphens.
     case withoutSoftHyphens
-    /// Spaces made unbreakable, so that the token stays one.
+    /// The text with non-breaking spaces, so that it stays one token.
     case unbreakable
-    /// The same, and parentheses by name.
+    /// The same, with parentheses replaced by their names.
     case unbreakableWithParentheses
     case parentheses
-    /// `&amp;` to `&`.
+    /// The text with `&` for `&amp;`.
     case ampersand
-    /// Quotes as TeX writes them, opening or closing.
+    /// The quotes in TeX's spelling, opening or closing.
     case quotes(opening: Bool)
     case fraction
     case currency
-    /// Three or four are a dash; others stay.
+    /// A dash for three or four hyphens; other numbers stay.
     case hyphens
-    /// The abbreviation's dot is read again, as the sentence's.
+    /// The abbreviation; its dot is read again as the sentence's.
     case sentenceFinalAbbreviation
-    /// The same after trailing space is given back; of a single letter the dot is only the
-    /// sentence's.
+    /// The same without trailing space, which is read again. A single letter loses its dot.
     case sentenceFinalAcronym
-    /// Trailing space is given back.
+    /// The text without trailing space, which is read again.
     case beforeNumber
     /// No token.
     case skip
@@ -36,7 +35,7 @@ struct PTBRule: Sendable {
   }
 
   var pattern: LexerPattern
-  /// What must follow; it counts for which rule matches most, but is not part of the token.
+  /// The text that must follow; it counts for the longest match, but is not part of the token.
   var following: LexerPattern?
   var action: Action
 

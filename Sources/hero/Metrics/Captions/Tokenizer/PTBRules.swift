@@ -1,8 +1,8 @@
-/// The rules of Penn Treebank tokenization as Stanford's PTBTokenizer 3.4.1 applies them with its
-/// default options.
+/// The rules of Penn Treebank tokenization, as in Stanford's PTBTokenizer 3.4.1 with default
+/// options.
 ///
-/// The rule that reads most, including what it wants to follow, wins; of equals the first. A text
-/// (`.text`) matches in either case, a character set as written.
+/// The rule with the longest match wins, including what must follow; of equal ones, the first. A
+/// text (`.text`) matches in either case, a character set only as written.
 enum PTBRules {
   // MARK: Characters
 
@@ -13,7 +13,7 @@ enum PTBRules {
     seq(.one("\r").optional, .one("\n")), .one("\r\u{2028}\u{2029}\u{0B}\u{0C}\u{85}"))
   private static let spaceOrNewline = either(space, newline)
   private static let digit = LexerPattern.set(LexerSet(.digit) | LexerSet("\u{07C0}-\u{07C9}"))
-  /// A letter in the wide sense: marks, soft hyphens and accented letters written as SGML too.
+  /// A letter in the wide sense, with marks, soft hyphens and accented letters in SGML.
   private static let letter = either(
     .set(
       letterSet | LexerSet(.mark)

@@ -1,25 +1,28 @@
-/// Penn Treebank tokens of captions, as coco-caption makes them before it scores: Stanford's
-/// PTBTokenizer (`-preserveLines -lowerCase`, version 3.4.1), then punctuation dropped.
+/// A tokenizer that splits captions into Penn Treebank tokens, as coco-caption does before it
+/// scores.
+///
+/// It is Stanford's PTBTokenizer (`-preserveLines -lowerCase`, version 3.4.1), without punctuation.
 public final class PTBTokenizer {
-  /// What coco-caption drops. The brackets are listed in capitals but compared in lower case, so
-  /// they stay, as there. As bytes: to Swift, which compares texts as people read them, the Greek
-  /// question mark is a semicolon.
+  /// The tokens that coco-caption drops, as bytes.
+  ///
+  /// coco-caption lists brackets in capitals but compares in lower case, so they stay, here too.
+  /// Bytes tell the Greek question mark from a semicolon; Swift's strings do not.
   private static let punctuation: Set<[UInt8]> = Set(
     [
       "''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...",
       ";",
     ].map { Array($0.utf8) })
-  /// Line ends of any kind; inside a caption they are spaces.
+  /// The line ends of any kind; inside a caption they become spaces.
   private static let lineEnds: Set<Unicode.Scalar> = [
     "\n", "\r", "\u{0B}", "\u{0C}", "\u{85}", "\u{2028}", "\u{2029}",
   ]
 
   private let rules = PTBRules.all
   private let automaton: LexerAutomaton
-  /// Per rule with a condition on what follows: the pattern by itself, and what must follow.
+  /// The pattern, and what must follow it, of each rule that has both.
   private let parts: [Int: (pattern: LexerAutomaton, following: LexerAutomaton)]
 
-  /// Builds the automata of all rules; make one and use it for every caption.
+  /// Builds the automata of all rules. Use one tokenizer for all captions.
   public init() {
     var parts: [Int: (pattern: LexerAutomaton, following: LexerAutomaton)] = [:]
     automaton = LexerAutomaton(
@@ -31,10 +34,10 @@ public final class PTBTokenizer {
     self.parts = parts
   }
 
-  /// The tokens of each caption, in lower case, without punctuation, joined by spaces.
+  /// Returns the tokens of each caption, in lower case, without punctuation, joined by spaces.
   ///
-  /// The captions are read as the lines of one text, as coco-caption does: how a caption's last
-  /// abbreviation is read may depend on the next one's first word.
+  /// Captions are the lines of one text, as in coco-caption. The reading of a caption's last
+  /// abbreviation may depend on the next caption's first word.
   public func tokenize(_ captions: [String]) -> [String] {
     lines(of: captions).map { line in
       line.map { $0.lowercased() }.filter { !Self.punctuation.contains(Array($0.utf8)) }
@@ -42,7 +45,7 @@ public final class PTBTokenizer {
     }
   }
 
-  /// All tokens of each caption as Stanford's tokenizer writes them, before lower-casing.
+  /// Returns all tokens of each caption as Stanford's tokenizer writes them, before lower-casing.
   func lines(of captions: [String]) -> [[String]] {
     var text: [UInt16] = []
     for (number, caption) in captions.enumerated() {
@@ -69,7 +72,7 @@ public final class PTBTokenizer {
     return Array(lines.prefix(captions.count))
   }
 
-  /// The rule that reads most from here, and where its token ends.
+  /// Returns the rule with the longest match from `start`, and the end of its token.
   private func longestMatch(in text: [UInt16], from start: Int) -> (rule: Int, end: Int)? {
     var longest: (rule: Int, end: Int)?
     automaton.scan(text, from: start) { end, rule in
@@ -84,7 +87,7 @@ public final class PTBTokenizer {
     return (longest.rule, end ?? longest.end)
   }
 
-  /// The token that an action makes of a match, if any, and where reading goes on.
+  /// Returns the token that an action makes of a match, if any, and the position to read on from.
   private static func apply(
     _ action: PTBRule.Action, to text: [UInt16], from start: Int, to matchEnd: Int
   ) -> (token: String?, end: Int) {

@@ -1,9 +1,9 @@
-/// The words that Penn Treebank tokenization treats by name (Stanford's PTBTokenizer 3.4.1).
+/// The words that have rules of their own in Penn Treebank tokenization.
 ///
-/// A capital in brackets in Stanford's own tables means that this letter must be one; such words
-/// are under `capitalised`.
+/// Source: Stanford's PTBTokenizer 3.4.1. A capital in brackets in its tables must be a capital;
+/// such words are under `capitalised`.
 enum PTBWords {
-  /// A word whose first letter must be a capital.
+  /// Returns a pattern of words whose first letter must be a capital.
   private static func capitalised(_ words: String) -> LexerPattern {
     .choice(
       words.split(separator: " ").map {
@@ -20,8 +20,8 @@ enum PTBWords {
     "Inc Co Cos Corp Pty Pte Ptys Ptes Ppty Ppte Pptys Pptes Ltd Plc Rt Bancorp Bhd Assn Univ Intl Sys"
   private static let others = "tel est ext sq Jr Sr Bros Ed.D Ph.D Blvd Rd Esq etc al seq Bldg"
 
-  /// Abbreviations that a lower-case word usually follows; before a capital they end the sentence
-  /// too.
+  /// The abbreviations that a lower-case word usually follows; before a capital they also end the
+  /// sentence.
   static let usuallyInside = either(
     .anyOf("\(monthsAndDays) \(states) \(companies) \(others)"),
     capitalised("Ark Del Ill La Mass Miss Ore Pa Tex Wash"), seq(.one("A"), .text("z")))
@@ -31,15 +31,15 @@ enum PTBWords {
     + "Pvt Capt St Ste Ave Pres Lieut Hon Brig Cmdr Comdr Pfc Spc Supt Supts Det Mt Ft Adj Adv Asst Assoc "
     + "Ens Insp Mlle Mme Msgr Sfc"
 
-  /// Abbreviations that a capital usually follows, apart from acronyms.
+  /// The abbreviations that a capital usually follows, without acronyms.
   static let usuallyBeforeName = either(
     .anyOf("\(titles) vs Alex Wm Jos Cie a.k.a cf TREAS Ph Invt Elec Natl"), capitalised("Miss"),
     seq(.one("M"), .one("ft"), .text("g")), .text("Dept"))
 
-  /// Abbreviations only before a number.
+  /// The words that are abbreviations only before a number.
   static let beforeNumber = LexerPattern.anyOf("ca fig figs prop no nos art bldg pp op")
 
-  /// Words that, after an acronym, begin a new sentence. The case counts.
+  /// The words that begin a new sentence after an acronym. Their first letter must be a capital.
   static let sentenceOpeners: LexerPattern = {
     let words =
       "About According Additionally After An A As At But Earlier He Her Here However If In It Last Many More Mr. "

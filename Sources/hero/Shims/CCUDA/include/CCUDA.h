@@ -6,13 +6,14 @@
 
 #include "kernel_arguments.h"
 
-/// ncclUniqueId: by it ranks find one another.
+/// NCCL's ncclUniqueId, by which ranks find one another.
 typedef struct {
   char bytes[128];
 } hero_nccl_id;
 
-/// What is called of NVIDIA's driver, of NVRTC, of cuBLASLt and of NCCL, by the headers' meaning.
-/// Every function returns 0 where it succeeded. Nothing of CUDA is needed to build; see
+/// The functions of NVIDIA's driver, NVRTC, cuBLASLt and NCCL that hero calls, as in their headers.
+///
+/// A function that returns an int returns 0 on success. A build needs nothing of CUDA; see
 /// `hero_cuda_open`.
 typedef struct {
   // Driver (libcuda.so.1)
@@ -111,8 +112,8 @@ typedef struct {
 typedef enum { HERO_CUDA_DRIVER, HERO_CUDA_COMPILER, HERO_CUDA_PRODUCTS, HERO_CUDA_RANKS } hero_cuda_library;
 
 /// Opens a library from a file (or a name that the system's loader finds) and enters its functions.
-/// - Returns: 1 where it is there with all of its functions; else 0 with the reason in `problem`
-///   (of `size` bytes).
+/// - Returns: 1 if the library has all of its functions; else 0 with the reason in `problem` (of
+///   `size` bytes).
 int hero_cuda_open(hero_cuda_functions *functions, hero_cuda_library library, const char *file, char *problem, size_t size);
 
 /// The kernels' sources: `kernels.cu` first, then what it includes.

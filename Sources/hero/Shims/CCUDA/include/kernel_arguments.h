@@ -4,14 +4,15 @@
 #include "hero_dropout.h"
 #include "hero_rounding.h"
 
-// What each kernel takes: one structure by value, the same for the host, for NVRTC and for the
-// emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
-// there is a distance `ld`.
+// The arguments of each kernel: one structure by value, the same for the host, for NVRTC and for
+// the emulation. Pointers are device addresses. Rows follow one another without gaps unless there
+// is a distance `ld`.
 
-/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
-/// attention, the most queries and keys of a sequence that a block has whole, and sequences that a
-/// launch may choose; threads of a norm's row, at most; rows of a thin product, and the
-/// most columns for which it is one.
+/// The sizes that kernels and host share, in order: the elements of a slice that one block updates;
+/// the rows of a scatter's stretch; the rows of an attention's tile, in float32 and in bfloat16;
+/// the most queries or keys of a sequence that one block takes whole; the most sequences that a
+/// launch may choose; the most threads of a norm's row; the most rows and columns of a thin
+/// product.
 enum {
   HERO_UPDATE_STRETCH = 2048,
   HERO_SCATTER_STRETCH = 256,
@@ -39,8 +40,8 @@ typedef struct { hero_view x, y; float factor; int accumulate; long long count; 
 typedef struct { const unsigned short *x; hero_view y; long long count; } hero_halves_arguments;
 /// pre += bias (none: no pointer; float32), out = gelu(pre) or relu(pre) or pre.
 typedef struct { hero_view pre, out; const float *bias; long long rows, columns; int activation; } hero_bias_arguments;
-/// dy *= activation'(saved); where `out` is given it becomes gelu(saved). With sums, as
-/// `hero_columns_arguments` has them of dy.
+/// dy *= activation'(saved); `out`, if given, becomes gelu(saved). The kernel with sums also adds
+/// up dy's columns in `parts`, as `hero_columns_arguments` does.
 typedef struct {
   hero_view dy, saved, out;
   float *parts;
@@ -60,9 +61,10 @@ typedef struct {
 
 // Sums
 
-/// parts[part][column] = Σ of x's rows first … of that part; then `hero_parts_arguments` ends it.
+/// parts[part][column] = Σ of x over the rows of that part; `hero_parts_arguments` then adds the
+/// parts.
 typedef struct { hero_view x; float *parts; long long rows, columns, rows_per_part; } hero_columns_arguments;
-/// Of each target t: to[t][i] = Σ over parts of parts[part * stride + t * count + i] + (accumulate
+/// For each target t: to[t][i] = Σ over parts of parts[part * stride + t * count + i] + (accumulate
 /// ? to[t][i] : 0)
 typedef struct {
   const float *parts;
@@ -84,9 +86,9 @@ typedef struct {
   long long rows, columns;
   int term_count, accumulate;
 } hero_gather_arguments;
-/// Rows with equal indices are added up in their order: first within stretches of rows, then over
-/// the stretches. By index, 0 at first: how many rows have it, how many stretches, and which is the
-/// first (counted from behind).
+/// Rows with equal indices are added in their order: first within stretches of rows, then over the
+/// stretches. Three counts by index begin at 0: `uses` is its rows, `leads` its stretches, and
+/// `firsts` its first leading row, counted from the end.
 typedef struct {
   hero_view from, to;
   const int *indices;
@@ -157,7 +159,7 @@ typedef struct {
   int heads, head, causal;
   float scale;
   hero_dropout drop;
-  // The sequences of a launch; all, in their order, where `chosen_count` is 0.
+  // The sequences of a launch; if `chosen_count` is 0, all of them in their order.
   int chosen_count, chosen[HERO_CHOSEN_SEQUENCES];
 } hero_attention_arguments;
 typedef struct {
@@ -184,8 +186,8 @@ typedef struct {
 
 // Sequences that grow by a row a step
 
-/// The new row of sequence s, [3 * width], has queries, keys and values. The last two go to row
-/// places[s] of the cache, which keeps keys and values of `capacity` rows a sequence.
+/// The new row of sequence s, [3 * width], holds its query, key and value. Key and value go to row
+/// places[s] of the cache, which has `capacity` rows of keys and values for each sequence.
 typedef struct {
   hero_view rows, cache, out;
   const int *places;
@@ -193,12 +195,12 @@ typedef struct {
   int heads, head;
   float scale;
 } hero_step_attention_arguments;
-/// log[places[i]] = numbers[i] (none: no pointer); then places and counters go on by one.
+/// log[places[i]] = numbers[i] (none: no pointer); then places[i] and counters[i] grow by one.
 typedef struct { const int *numbers; int *log, *places, *counters; long long count; } hero_append_arguments;
 
 // Updates
 
-/// Elements of the weights from `start` on; their gradients have a place of their own.
+/// `count` elements of the weights from `start` on; their gradients lie in a buffer of their own.
 typedef struct {
   const float *gradients;
   long long start, count, first_block;

@@ -1,9 +1,9 @@
 // Softmax attention over packed sequences that never writes a score to the device's memory (Dao et
-// al., "FlashAttention", NeurIPS 2022). Of a short sequence a block has all of one head, and its
-// scores lie in registers. Of a longer one a block has a tile of queries (or, for the gradients of
-// keys and values, of keys) of one head and walks over the other side's tiles. A warp has 16 rows.
-// Products are of 16 by 8 by 16, by the tensor cores where T is bfloat; with T float the same
-// elements lie in the same threads, summed up in float32.
+// al., "FlashAttention", NeurIPS 2022). A block takes one head of a whole short sequence and keeps
+// the scores in registers. Of a longer sequence, it takes a tile of one head's queries and walks
+// over the tiles of keys; for the gradients of keys and values it is the other way round. A warp
+// has 16 rows. Products are 16 by 8 by 16. The tensor cores compute them if T is bfloat. If T is
+// float, the same elements lie in the same threads, and the sums are in float32.
 
 template <class T> struct Tile;
 template <> struct Tile<float> { enum { rows = HERO_FLOAT_TILE, gap = 4 }; };
@@ -23,8 +23,8 @@ __device__ inline void mma(float *d, const u32 *a, const u32 *b) {
 #endif
 }
 
-// Four matrices of 8 by 8, of which lane l names row l % 8 of matrix l / 8; thread (g, t) gets
-// elements 2 t and 2 t + 1 of row g of each, or of each transposed.
+// Loads four matrices of 8 by 8; lane l gives the address of row l % 8 of matrix l / 8. Thread (g,
+// t) gets elements 2 t and 2 t + 1 of row g of each, or of each transposed.
 __device__ inline void load_matrices(u32 (&r)[4], const bfloat *row, bool transposed) {
 #ifdef HERO_BF16
   u32 at = (u32)__cvta_generic_to_shared(row);
@@ -37,7 +37,7 @@ __device__ inline void load_matrices(u32 (&r)[4], const bfloat *row, bool transp
 #endif
 }
 
-// Begins to copy 16 bytes to shared memory, zeros instead of them where there is nothing to read.
+// Begins to copy 16 bytes to shared memory, or writes zeros if there is nothing to read.
 __device__ inline void begin_copy(bfloat *to, const bfloat *from, bool isThere) {
 #ifdef HERO_BF16
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
@@ -45,7 +45,7 @@ __device__ inline void begin_copy(bfloat *to, const bfloat *from, bool isThere) 
 #endif
 }
 
-// Waits for the copies that this thread has begun, without which it must not end.
+// Waits for the copies that this thread has begun; a thread must not end before they do.
 __device__ inline void end_copies() {
 #ifdef HERO_BF16
   asm volatile("cp.async.wait_all;" ::: "memory");
@@ -53,10 +53,10 @@ __device__ inline void end_copies() {
 }
 #endif
 
-// c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16), A and B in shared memory by
-// strides. Thread (g, t) = (lane / 4, lane % 4) of a warp has rows g and g + 8 and columns 8 j + 2
-// t and the next of every j: c[j][0 … 3]. Columns from `columns` on (a multiple of 16) are left
-// out.
+// Computes c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16); A and B lie in shared
+// memory by strides. Thread (g, t) = (lane / 4, lane % 4) of a warp has rows g and g + 8 and, for
+// every j, columns 8 j + 2 t and the next: c[j][0 … 3]. Columns from `columns` on (a multiple of
+// 16) are skipped.
 template <int N>
 __device__ inline void multiply(
     float (&c)[N][4], const float *a, int a_row, int a_depth, const float *b, int b_row, int b_depth, int depth,
@@ -77,7 +77,8 @@ __device__ inline void multiply(
   }
 }
 
-// The part of that product that is of 16 columns of A, in registers, from column k on; N is even.
+// Adds the part of that product that comes from 16 columns of A, from k on, in registers; N is
+// even.
 template <int N>
 __device__ inline void multiply_step(
     float (&c)[N][4], const u32 (&left)[4], const bfloat *b, int b_row, int b_depth, int k, int columns = 8 * N) {
@@ -107,7 +108,7 @@ __device__ inline void multiply(
   }
 }
 
-// Whether a tile's rows can be copied as they are, eight elements at a time.
+// Returns whether a tile's rows can be copied as they are, eight elements at a time.
 __device__ inline bool copies(const float *, const hero_view &, long long, long long, int) { return false; }
 __device__ inline bool copies(const bfloat *, const hero_view &x, long long ld, long long column, int head) {
   return x.bf16 && ((unsigned long long)x.data % 16 | ld % 8 | column % 8 | head % 8) == 0;
@@ -129,14 +130,14 @@ __device__ inline void copy_rows(
   }
 }
 
-// Waits for the tiles of all threads.
+// Waits until all threads have loaded their tiles.
 __device__ inline void wait_for_tiles() {
   end_copies();
   __syncthreads();
 }
 
-// `rows` rows from row `first` of x on, `head` columns from `column` on; zeros after row `last` and
-// column `head`, up to D.
+// Loads `rows` rows of x from row `first` on, `head` columns from `column` on; writes zeros from
+// row `last` and column `head` on, up to D.
 template <class T, int D>
 __device__ inline void load_rows(
     T *to, const hero_view &x, long long ld, long long column, int first, int last, int head, int rows, int threads) {
@@ -163,7 +164,7 @@ template <int N> __device__ inline void clear(float (&c)[N][4]) {
     for (int i = 0; i < 4; i++) c[j][i] = 0;
 }
 
-// A warp's 16 rows to shared memory, but for columns from `columns` on (a multiple of 16).
+// Writes a warp's 16 rows to shared memory, up to column `columns` (a multiple of 16).
 template <int N> __device__ inline void spread(float *to, int width, const float (&c)[N][4], int columns = 8 * N) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 #pragma unroll
@@ -183,9 +184,9 @@ template <int N> __device__ inline void spread(bfloat *to, int width, const floa
   }
 }
 
-// c += S·B, S the first `columns` of a warp's 16 rows of scores as `multiply` left them and B in
-// shared memory, its rows by stride 1. For float32 they go through `room`; in bfloat16 they already
-// lie as a factor does.
+// Computes c += S·B. S is the first `columns` of a warp's 16 rows of scores, as `multiply` leaves
+// them; B lies in shared memory, its rows by stride 1. Float32 scores go through `room`; in
+// bfloat16 they already lie as a factor does.
 template <int M, int N>
 __device__ inline void multiply_scores(
     float (&c)[N][4], const float (&s)[M][4], float *room, int across, const float *b, int b_depth, int columns) {
@@ -206,7 +207,7 @@ __device__ inline void multiply_scores(
   }
 }
 
-// A warp's 16 rows to rows `row` … of a tensor, below `last` and within the head.
+// Writes a warp's 16 rows to a tensor from row `row` on, below `last` and within the head.
 template <int N>
 __device__ inline void put_rows(
     const hero_view &to, long long ld, long long column, int row, int last, int head, const float (&c)[N][4]) {
@@ -226,8 +227,7 @@ __device__ inline void put_rows(
     }
 }
 
-// Word i of each of four neighbouring threads' numbers goes to thread i of them, as its word of the
-// thread that it came from.
+// Transposes the words of four neighbouring threads: word i of thread j becomes word j of thread i.
 __device__ inline void exchange(Words &words) {
 #pragma unroll
   for (int distance = 1; distance <= 2; distance *= 2) {
@@ -242,10 +242,10 @@ __device__ inline void exchange(Words &words) {
   }
 }
 
-// Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (counted
-// as dropout counts them), columns from `column` on, a multiple of 8. Four threads have a row's
-// eight columns, of which each has one word. Each draws the counter of other eights, and they
-// exchange words. N is a multiple of 4.
+// Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (as
+// dropout counts them), columns from `column` on, a multiple of 8. Four threads share a row's eight
+// columns and use one word each. Each thread draws the words of a different group of eight, and the
+// four exchange them. N is a multiple of 4.
 template <int N, class Body>
 __device__ inline void for_factors(const hero_dropout &drop, u32 row, int column, int columns, Body body) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
@@ -268,10 +268,11 @@ __device__ inline void for_factors(const hero_dropout &drop, u32 row, int column
   }
 }
 
-// Rows or columns of a tile of which `left` are there, in 16s.
+// Returns how many of a tile's rows or columns the `left` ones fill, rounded up to a multiple of
+// 16.
 __device__ inline int filled(int left, int tile) { return left < tile ? (left + 15) / 16 * 16 : tile; }
 
-// The head and the sequence that a block has.
+// The head and the sequence of a block.
 struct Place {
   int head, first, last, key_first, key_count, depth;
   // The head's first column, and its first row as dropout counts them.
@@ -293,9 +294,9 @@ __device__ inline Place place_of(const hero_attention_arguments &a) {
   return at;
 }
 
-// A warp's scores, of queries from `own` and keys from `key` on, times the scale, and minus
-// infinity where a query does not see a key; `high` becomes the largest of each of a thread's two
-// rows.
+// Scales a warp's scores of queries from `own` and keys from `key` on, and sets those of keys that
+// a query does not see to minus infinity. `high` rises to the largest score of each of a thread's
+// two rows.
 template <int N>
 __device__ inline void mask(
     const hero_attention_arguments &a, const Place &at, float (&s)[N][4], float (&high)[2], int own, int key, int columns) {
@@ -316,7 +317,7 @@ __device__ inline void mask(
   }
 }
 
-// The scores become powers, whose sums are added to `total`, and then are dropped.
+// Turns the scores into powers of e, adds the powers to `total` and then applies dropout.
 template <int N>
 __device__ inline void raise(
     const hero_attention_arguments &a, const Place &at, float (&s)[N][4], const float (&most)[2], float (&total)[2], int own,
@@ -361,7 +362,7 @@ template <class T, int D> __device__ inline void attention_short(const hero_atte
   T *q = room, *k = q + rows * width, *v = k + rows * width, *p = v + rows * width;
   Place at = place_of(a);
   int query_count = at.last - at.first;
-  // What is longer is another launch's.
+  // Another launch takes longer sequences.
   if (query_count > rows || at.key_count > rows) return;
   int columns = filled(at.key_count, rows), key_last = at.key_first + at.key_count;
   load_rows<T, D>(q, a.queries, a.ld_queries, at.column, at.first, at.last, a.head, filled(query_count, rows), blockDim.x);
@@ -406,7 +407,7 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
     mask(a, at, s, high, own, key, columns);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-      // Key 0 is seen by every query and comes first, so there is a largest.
+      // Every query sees key 0, which comes first, so there is a largest score.
       float again = exponential(most[half] - high[half]);
       most[half] = high[half];
       total[half] *= again;
@@ -423,7 +424,7 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
   finish(a, at, out, most, total, own);
 }
 
-// The sums over a row's four threads, for each of them.
+// Gives each of a row's four threads the sum over the four.
 __device__ inline void add_rows(float (&x)[2]) {
 #pragma unroll
   for (int half = 0; half < 2; half++) {
@@ -432,7 +433,7 @@ __device__ inline void add_rows(float (&x)[2]) {
   }
 }
 
-// Of a thread's two rows, what a pass before left: `from` is `log_sums` or `deltas`.
+// Reads what an earlier pass left for a thread's two rows: `from` is `log_sums` or `deltas`.
 __device__ inline void row_numbers(
     float (&x)[2], const float *from, const hero_attention_arguments &a, const Place &at, int own) {
 #pragma unroll
@@ -442,7 +443,7 @@ __device__ inline void row_numbers(
   }
 }
 
-// The probability of a score.
+// Returns the probability of a score.
 __device__ inline float probability(
     const hero_attention_arguments &a, const Place &at, float s, float log_sum, int r, int c) {
   bool seen = c < at.key_count && at.first + r < at.last && (!a.causal || c <= r);
@@ -476,7 +477,7 @@ template <class T, int D> __device__ inline void attention_short_backward(const 
     multiply(s, q + own * width, width, 1, k, width, 1, at.depth, columns);
     multiply(slope, dy + own * width, width, 1, v, width, 1, at.depth, columns);
     int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    // Until the sums are there, a probability's sign says whether it is dropped.
+    // Until the sums are complete, a probability's sign marks whether it is dropped.
     for_factors<tiles>(a.drop, at.drop_row + own, 0, at.key_count, [&](int j, int i, float factor) {
       float share = probability(a, at, s[j][i], log_sum[i / 2], own + g + i / 2 * 8, 8 * j + 2 * t + i % 2);
       slope[j][i] *= factor;
@@ -510,8 +511,8 @@ template <class T, int D> __device__ inline void attention_short_backward(const 
   put_rows(a.d_keys, a.ld_keys, at.column, at.key_first + own, key_last, a.head, d);
 }
 
-// The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in
-// as dy·vᵀ.
+// Recomputes a tile of probabilities, with dropout, in s. Turns ds from dy·vᵀ into the gradients of
+// the scores.
 template <int N>
 __device__ inline void slopes(
     const hero_attention_arguments &a, const Place &at, const float (&log_sum)[2], const float (&delta)[2],

@@ -1,4 +1,4 @@
-// What all kernels stand on: views of either type of element, sums over warps and blocks, random
+// The base of all kernels: views of either type of element, sums over warps and blocks, random
 // bits.
 //
 // Sums have a fixed order: no result depends on which block or thread came first.
@@ -10,12 +10,12 @@
 typedef unsigned int u32;
 typedef unsigned short bfloat;
 
-// Not a number and infinity, without a header.
+// Infinity, without a header.
 __device__ inline float infinity() { return __uint_as_float(0x7F800000u); }
 
 __device__ inline float widen(bfloat x) { return __uint_as_float((u32)x << 16); }
 
-// To the nearest, of two to the even one.
+// Rounds to the nearest bfloat16, ties to even.
 __device__ inline bfloat narrow(float x) {
   u32 bits = __float_as_uint(x);
   if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (bfloat)(bits >> 16 | 0x40u);
@@ -31,10 +31,10 @@ __device__ inline void put(const hero_view &v, long long i, float x) {
   else ((float *)v.data)[i] = x;
 }
 
-// Four elements at once, where they lie so that one access reaches them.
+// Four elements, which one access reads or writes if their address is aligned.
 struct Four { float x[4]; };
 
-// Two elements of bfloat16, the first in the lower half.
+// Packs two elements as bfloat16, the first in the lower half.
 __device__ inline u32 pair(float low, float high) {
 #if defined(HERO_BF16) && !defined(HERO_EMULATION)
   u32 both;
@@ -77,7 +77,7 @@ __device__ inline Four get_four(const hero_view &v, long long i) {
   return f;
 }
 
-// Writes four elements and returns them as they can be read again.
+// Writes four elements and returns them as they read back.
 __device__ inline Four put_four(const hero_view &v, long long i, const Four &f) {
   if (!v.bf16) {
     if (reaches(v, i)) {
@@ -102,7 +102,7 @@ __device__ inline Four put_four(const hero_view &v, long long i, const Four &f) 
   return kept;
 }
 
-// The elements of four columns from `column` on of a row of `columns` that begins at `start`; zeros
+// Returns the four columns from `column` on of a row of `columns` that begins at `start`; zeros
 // after its end.
 __device__ inline Four get_columns(const hero_view &v, long long start, long long column, long long columns) {
   if (column + 4 <= columns) return get_four(v, start + column);
@@ -130,8 +130,8 @@ __device__ inline Four put_columns(const hero_view &v, long long start, long lon
   return kept;
 }
 
-// Eight neighbouring columns of a row, as they were read: of bfloat16 in `low` alone where one
-// access reached them. What is asked for is waited for when it is used.
+// Eight neighbouring columns of a row, as they were read: bfloat16 that one access reached is in
+// `low` alone. A thread waits for the read only when it uses the data.
 struct Raw { uint4 low, high; bool isNarrow; };
 struct Eight { float x[8]; };
 
@@ -144,8 +144,8 @@ __device__ inline uint4 words_of(const Four &f) {
   return w;
 }
 
-// Asks for the columns from `column` on of a row of `columns` that begins at `start`; zeros after
-// its end.
+// Begins to read the eight columns from `column` on of a row of `columns` that begins at `start`;
+// zeros after its end.
 __device__ inline Raw ask(const hero_view &v, long long start, long long column, long long columns) {
   Raw raw;
   unsigned long long at = address(v, start + column);
@@ -179,7 +179,7 @@ __device__ inline Eight get_eight(const hero_view &v, long long start, long long
   return received(ask(v, start, column, columns));
 }
 
-// Writes eight columns and returns them as they can be read again, zeros after the row's end.
+// Writes eight columns and returns them as they read back, with zeros after the row's end.
 __device__ inline Eight put_eight(const hero_view &v, long long start, long long column, long long columns, const Eight &e) {
   Four low = {{e.x[0], e.x[1], e.x[2], e.x[3]}}, high = {{e.x[4], e.x[5], e.x[6], e.x[7]}};
   unsigned long long at = address(v, start + column);
@@ -216,7 +216,7 @@ __device__ inline float warp_max(float x) {
   return x;
 }
 
-// The sum over the block, for every thread of it.
+// Returns the sum over the block to every thread of it.
 template <class T> __device__ inline T block_sum(T x) {
   __shared__ T parts[32];
   x = warp_sum(x);
@@ -258,18 +258,19 @@ __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1) {
   return words;
 }
 
-// The words of a row's eight columns from 8·eight on.
+// Returns the random words of a row's eight columns from 8·eight on.
 __device__ inline Words drop_words(const hero_dropout &drop, u32 row, u32 eight) {
   return philox(row, drop.stream, drop.step, HERO_DROPOUT_WORD(eight), drop.key[0], drop.key[1]);
 }
 
-// What half 0 or 1 of a word says of its element.
+// Returns the dropout factor that half 0 or 1 of a word gives to its element.
 __device__ inline float drop_half(const hero_dropout &drop, u32 word, int half) {
   u32 bits = half ? word >> 16 : word & 0xFFFFu;
   return bits >= drop.threshold ? 65536.0f / (65536.0f - (float)drop.threshold) : 0.0f;
 }
 
-// e to the x; in bfloat16 by the device's approximation, whose error is of float32's last digits.
+// Returns e to the x; in bfloat16 by the device's approximation, which errs in float32's last
+// digits.
 __device__ inline float exponential(float x) {
 #if defined(HERO_BF16) && !defined(HERO_EMULATION)
   return __expf(x);
@@ -278,15 +279,15 @@ __device__ inline float exponential(float x) {
 #endif
 }
 
-// The normal distribution's integral from below and density.
+// The normal distribution's cumulative function and density.
 struct Normal { float integral, density; };
 
 __device__ inline Normal normal(float x) {
   Normal n;
   n.density = 0.39894228040143268f * exponential(-0.5f * x * x);
 #if defined(HERO_BF16) && !defined(HERO_EMULATION)
-  // Hastings' approximation of erfc (Abramowitz and Stegun, 7.1.26), which shares the exponential;
-  // its error of 1e-7 is nothing beside bfloat16's, and erf costs three times as much.
+  // Hastings' approximation of erfc (Abramowitz and Stegun, 7.1.26) shares the exponential. Its
+  // error of 1e-7 is negligible beside bfloat16's, and erf costs three times as much.
   float z = 0.70710678118654752f * fabsf(x), t = __fdividef(1.0f, 1.0f + 0.3275911f * z);
   float tail = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
   tail *= 0.5f * 2.5066282746310002f * n.density;
@@ -299,7 +300,6 @@ __device__ inline Normal normal(float x) {
 
 #ifndef KERNEL
 #define KERNEL extern "C" __global__ void
-// At most so many threads a block, and at least so many blocks a processor, which have registers
-// accordingly.
+// The most threads of a block, and the fewest blocks of a multiprocessor; they limit the registers.
 #define BOUNDED(...) __launch_bounds__(__VA_ARGS__)
 #endif

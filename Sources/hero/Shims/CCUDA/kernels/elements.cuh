@@ -1,4 +1,4 @@
-// Operations on elements, each by itself, and sums of them.
+// Elementwise operations, and sums of elements.
 
 enum { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_QUICK_GELU };
 
@@ -27,7 +27,7 @@ KERNEL copy(const hero_copy_arguments a) {
   }
 }
 
-// A finite half as a float. One without an exponent is a whole number of 2^-24.
+// Returns a finite half as a float; a subnormal one is a multiple of 2^-24.
 __device__ inline float half_value(u32 half) {
   u32 magnitude = half & 0x7FFFu;
   float size = magnitude < 0x400u ? (float)magnitude * 5.9604644775390625e-8f
@@ -46,7 +46,7 @@ KERNEL halves(const hero_halves_arguments a) {
   }
 }
 
-// Not a maximum, where a ReLU is meant: that would make 0 of NaN.
+// ReLU is no maximum here: a maximum would turn NaN into 0.
 __device__ inline float activated(float x, int activation) {
   if (activation == ACTIVATION_RELU) return x < 0 ? 0.0f : x;
   if (activation == ACTIVATION_QUICK_GELU) return x / (1.0f + expf(-1.702f * x));
@@ -108,8 +108,8 @@ KERNEL slope(const hero_slope_arguments a) {
   }
 }
 
-// The same with the sums of dy's columns: 256 columns by 8 rows of threads, which have eight
-// columns each.
+// Does the same and sums dy's columns. A block covers 256 columns by 8 rows; a thread has eight
+// columns.
 KERNEL BOUNDED(256, 3) slope_sums(const hero_slope_arguments a) {
   __shared__ float sums[8][256];
   u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
@@ -139,7 +139,7 @@ KERNEL BOUNDED(256, 3) slope_sums(const hero_slope_arguments a) {
   a.parts[blockIdx.y * a.columns + own] = total;
 }
 
-// 128 columns by 8 rows of threads, which have four columns each.
+// A block covers 128 columns by 8 rows; a thread has four columns.
 KERNEL column_sums(const hero_columns_arguments a) {
   __shared__ float sums[8][128];
   u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
@@ -147,7 +147,7 @@ KERNEL column_sums(const hero_columns_arguments a) {
   long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
   Four sum = {{0, 0, 0, 0}};
   long long r = first + line;
-  // Four rows are asked for before the first is waited for.
+  // All four reads begin before the first is used.
   if (a.x.bf16 && a.columns % 4 == 0 && reaches(a.x, 0) && column < a.columns)
     for (; r + 24 < last; r += 32) {
       uint2 w[4];
@@ -172,7 +172,7 @@ KERNEL column_sums(const hero_columns_arguments a) {
   a.parts[blockIdx.y * a.columns + own] = total;
 }
 
-// 32 elements by 8 lines of threads; a line has every eighth part.
+// A block covers 32 elements by 8 lines of threads; a line has every eighth part.
 KERNEL add_parts(const hero_parts_arguments a) {
   __shared__ float sums[8][33];
   u32 lane = threadIdx.x % 32, line = threadIdx.x / 32, target = blockIdx.y;
@@ -181,7 +181,7 @@ KERNEL add_parts(const hero_parts_arguments a) {
   float sum = 0;
   if (i < a.count) {
     int part = line;
-    // Eight are asked for before the first is waited for.
+    // All eight reads begin before the first is used.
     for (; part + 56 < a.part_count; part += 64) {
       float x[8];
 #pragma unroll
@@ -208,7 +208,7 @@ KERNEL sum_elements(const hero_sum_arguments a) {
   for (long long i = first + threadIdx.x; i < last; i += blockDim.x) {
     float x = get(a.x, i);
     sum += a.squares ? x * x : x;
-    // Short sums in float32, long ones in float64.
+    // Short sums are in float32, long ones in float64.
     if (++terms == 32) {
       total += sum;
       sum = 0;

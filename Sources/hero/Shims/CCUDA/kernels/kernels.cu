@@ -1,7 +1,7 @@
 // All kernels of the CUDA backend, as one program.
 //
-// NVRTC compiles it for the device that is there; the tests compile it as C++, against an emulation
-// of a device.
+// NVRTC compiles it for the device at hand; the tests compile it as C++, against an emulation of a
+// device.
 
 #ifndef HERO_EMULATION
 #define DYNAMIC_SHARED(T, name)                   \

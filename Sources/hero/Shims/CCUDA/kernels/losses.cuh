@@ -1,11 +1,11 @@
-// Losses; where a gradient is wanted, it takes the logits' place.
+// Losses; a gradient, if wanted, overwrites the logits.
 
-// One softmax cross-entropy of `columns` logits from `at` on; the block's threads share it. Sums of
-// powers and the largest logit are found in one pass: a thread's sum is scaled where its largest
-// grows.
+// Computes one softmax cross-entropy of `columns` logits from `at` on; the block's threads share
+// the work. One pass finds the sum of powers and the largest logit: a thread rescales its sum when
+// its largest logit grows.
 __device__ inline float entropy(
     const hero_view &logits, long long at, long long columns, int target, float smoothing, float scale, bool has_gradient) {
-  // The least number that is finite, so that minus infinity has the power 0.
+  // The least finite number, so that minus infinity has the power 0.
   float most = -3.402823466e38f, sum = 0, all = 0;
   for (long long c = 4 * threadIdx.x; c < columns; c += 4 * blockDim.x) {
     Four x = get_columns(logits, at, c, columns);
@@ -97,14 +97,14 @@ __device__ inline float score(const hero_ranking_arguments &a, int query, int sl
   return get(a.scores, (long long)query * a.videos + a.slots[slot]);
 }
 
-// The place of each negative among its kind, the hardest being 0; of equals the first in the batch.
+// Ranks each negative among its kind: the hardest is 0, and ties go by the order in the batch.
 KERNEL ranking_ranks(const hero_ranking_arguments a) {
   long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= (long long)a.queries * a.slot_count) return;
   int query = (int)(i / a.slot_count), slot = (int)(i % a.slot_count), own = query / a.per_slot, rank = 0;
   if (own == slot) return;
   float x = score(a, query, slot);
-  // Equal scores in the order of their places in the matrix, then of the slots.
+  // Ties go by the scores' places in the matrix, then by the slots.
   for (int other = 0; other < a.slot_count; other++) {
     if (other == own || other == slot) continue;
     float y = score(a, query, other);
@@ -121,7 +121,7 @@ KERNEL ranking_ranks(const hero_ranking_arguments a) {
   a.query_ranks[i] = rank;
 }
 
-// What a negative weighs in the mean of `count` negatives.
+// Returns the weight of a negative in the mean of `count` negatives.
 __device__ inline float negative_weight(const hero_ranking_arguments &a, const int *ranks, long long at, int drawn, int count) {
   if (a.drawn) return ranks[at] == drawn ? 1.0f / (float)a.queries : 0.0f;
   float mean = 1.0f / (float)a.queries / (float)count;
@@ -141,7 +141,7 @@ __device__ inline float query_weight(const hero_ranking_arguments &a, int query,
 }
 
 __device__ inline float rank_loss(const hero_ranking_arguments &a, float difference) {
-  // Not a maximum: that would make 0 of NaN.
+  // No maximum here: it would turn NaN into 0.
   if (a.is_hinge) return a.margin + difference < 0 ? 0.0f : a.margin + difference;
   return difference > 0 ? difference + log1pf(expf(-difference)) : log1pf(expf(difference));
 }
@@ -172,7 +172,7 @@ KERNEL ranking_losses(const hero_ranking_arguments a) {
   }
 }
 
-// Every element gathers what moves it, so that no two threads write one place.
+// Each thread gathers the whole gradient of one element, so that no two threads write to one place.
 KERNEL ranking_gradient(const hero_ranking_arguments a) {
   long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= (long long)a.queries * a.videos) return;

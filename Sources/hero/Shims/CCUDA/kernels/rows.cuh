@@ -1,4 +1,4 @@
-// Operations on rows: a block has one, or several.
+// Operations on rows: a block takes one row, or several.
 
 KERNEL gather_sum(const hero_gather_arguments a) {
   long long row = blockIdx.x, start = row * a.columns;
@@ -29,15 +29,15 @@ KERNEL gather_sum(const hero_gather_arguments a) {
   }
 }
 
-// How often each index occurs. Whole numbers may be added up in any order.
+// Counts how often each index occurs. Whole numbers may be added in any order.
 KERNEL scatter_count(const hero_scatter_arguments a) {
   long long row = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   if (row < a.rows && a.indices[row] >= 0) atomicAdd(a.uses + a.indices[row], 1);
 }
 
-// A row whose index is its own goes where it belongs; of the others the first of a stretch's rows
-// with one index adds them all up, for scatter_add, or where a single stretch is all there is
-// (`uses` is missing then), to where they belong.
+// Adds a row whose index occurs only once straight to its target. Of the rows of a stretch that
+// share an index, the first is the leader: it adds them all up for scatter_add. If there is one
+// stretch only (`uses` is missing then), the leader adds the sum to the target itself.
 KERNEL scatter_parts(const hero_scatter_arguments a) {
   __shared__ int indices[HERO_SCATTER_STRETCH];
   long long row = blockIdx.x;
@@ -83,7 +83,7 @@ KERNEL scatter_parts(const hero_scatter_arguments a) {
   }
 }
 
-// The first of all leaders of an index adds the stretches' sums to its row; each warp has 128
+// The first leader of an index adds the stretches' sums to the target row; each warp takes 128
 // columns at a time.
 KERNEL scatter_add(const hero_scatter_arguments a) {
   long long row = blockIdx.x;
@@ -97,7 +97,7 @@ KERNEL scatter_add(const hero_scatter_arguments a) {
     for (long long start = row; left > 0; start += 512) {
       u32 hits[16];
       int leaders[16];
-      // All are asked for before the first is waited for.
+      // All reads begin before the first is used.
 #pragma unroll
       for (int k = 0; k < 16; k++) {
         long long r = start + 32 * k + lane;
@@ -123,9 +123,9 @@ KERNEL transpose(const hero_transpose_arguments a) {
   put(a.out, i % a.columns * a.rows + i / a.columns, get(a.x, i));
 }
 
-// A norm's row lies among the `units` threads of a line, whole warps; a block has several lines. A
-// thread has one or two eights of neighbouring columns: one access reaches eight of bfloat16, and
-// one counter of dropout serves them.
+// The `units` threads of a line, which are whole warps, share a norm's row; a block has several
+// lines. A thread has one or two groups of eight neighbouring columns. One access reads eight of
+// bfloat16, and one counter of dropout serves them.
 template <int eights> struct NormRow {
   Eight x[eights];
 
@@ -141,7 +141,7 @@ template <int eights> struct NormRow {
   }
 };
 
-// Where a thread's elements are; of a row that is not there they are beyond its end.
+// The place of a thread's elements; those of a missing row lie beyond its end.
 struct NormPlace {
   u32 unit, units, line, columns;
   long long row, start;
@@ -174,7 +174,7 @@ template <int eights> struct NormAsked {
   }
 };
 
-// Writes a row, or adds it to what is there; it becomes what can be read again.
+// Writes a row, or adds it to what is there; `row` becomes what reads back.
 template <int eights>
 __device__ inline void put_row(const hero_view &v, const NormPlace &at, NormRow<eights> &row, bool accumulate = false) {
   if (accumulate) {
@@ -185,7 +185,7 @@ __device__ inline void put_row(const hero_view &v, const NormPlace &at, NormRow<
   for (int n = 0; n < eights; n++) row.x[n] = put_eight(v, at.start, at.column(n), at.columns, row.x[n]);
 }
 
-// The elements of a weight's vector.
+// Returns a thread's elements of a vector of weights.
 template <int eights> __device__ inline NormRow<eights> get_weights(const float *from, NormPlace at, long long columns) {
   hero_view view = {(void *)from, 0};
   at.go(0, 1, columns);
@@ -203,8 +203,8 @@ template <int eights> __device__ inline void drop_row(const hero_dropout &drop, 
   }
 }
 
-// The sums over a line of two numbers, for each of its threads. Two tables take turns, so that one
-// barrier does.
+// Returns the sums of two numbers over a line to each of its threads. Two tables take turns, so
+// that one barrier suffices.
 struct Sums { float a, b; };
 
 __device__ inline Sums line_sums(Sums own, const NormPlace &at, int turn) {
@@ -259,14 +259,14 @@ template <int eights> __device__ inline void norm_rows(const hero_norm_arguments
 KERNEL BOUNDED(HERO_NORM_THREADS) layer_norm(const hero_norm_arguments a) { norm_rows<1>(a); }
 KERNEL BOUNDED(HERO_NORM_THREADS, 1) layer_norm_wide(const hero_norm_arguments a) { norm_rows<2>(a); }
 
-// The sums of all lines of a block, in their order, as one row of a part's.
+// Adds the sums of all lines of a block, in their order, as one row of the part.
 template <int eights> __device__ inline void put_line_sums(NormRow<eights> &own, float *to, NormPlace at, long long columns) {
   __shared__ float sums[2048];
   hero_view view = {to, 0};
   at.go(0, 1, columns);
   u32 lines = blockDim.x / at.units;
   if (lines == 1) return put_row(view, at, own);
-  // Where there are lines, they have 256 threads at most.
+  // A block with several lines has at most 256 threads.
   __syncthreads();
 #pragma unroll
   for (int n = 0; n < eights; n++)
@@ -280,8 +280,8 @@ template <int eights> __device__ inline void put_line_sums(NormRow<eights> &own,
   }
 }
 
-// A block has some rows (a line every so manieth of them), and adds up what they give the weights
-// and, where it is asked for, the bias that x ends with.
+// A block takes the rows of a part, which its lines share in turn. It sums the gradients of gamma
+// and beta and, if asked for, of the bias that x ends with.
 template <int eights> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
   NormPlace at(a.units);
   u32 lines = blockDim.x / at.units;
@@ -371,10 +371,10 @@ KERNEL normalize_rows_backward(const hero_unit_backward_arguments a) {
   }
 }
 
-// Whether (x, i) comes before (y, j): the larger first, of equals the one further left.
+// Returns whether (x, i) comes before (y, j): the larger value first, ties from left to right.
 __device__ inline bool precedes(float x, int i, float y, int j) { return x > y || (x == y && i < j); }
 
-// One after the other, each the first of what comes after the last.
+// Finds the elements one after the other: each is the first of those after the last one found.
 KERNEL top(const hero_top_arguments a) {
   __shared__ float values[32];
   __shared__ int places[32];

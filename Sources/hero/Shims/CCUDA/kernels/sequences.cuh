@@ -51,13 +51,13 @@ KERNEL softmax_pool_backward(const hero_pool_arguments a) {
   }
 }
 
-// The same where what is no number comes before all numbers.
+// Does the same, with NaN before all numbers.
 __device__ inline bool leads(float x, int i, float y, int j) {
   if (x != x || y != y) return x != x && (y == y || i < j);
   return precedes(x, i, y, j);
 }
 
-// A warp has a row's segment.
+// A warp takes one segment of one row.
 KERNEL segment_max(const hero_most_arguments a) {
   long long number = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
   if (number >= a.rows * a.segments) return;
@@ -115,7 +115,7 @@ KERNEL pair_dot_queries(const hero_pairs_arguments a) {
   }
 }
 
-// Several queries may share a row: it takes them in their order.
+// Several queries may share a row, which adds them in their order.
 KERNEL pair_dot_rows(const hero_pairs_arguments a) {
   long long row = blockIdx.x;
   for (long long c = threadIdx.x; c < a.columns; c += blockDim.x) {
@@ -153,7 +153,7 @@ KERNEL convolve_rows(const hero_convolution_arguments a) {
   }
 }
 
-// A block has an element of the kernel.
+// A block takes one element of the kernel.
 KERNEL convolve_kernel(const hero_convolution_arguments a) {
   int shift = (int)blockIdx.x - a.width / 2;
   double total = 0;

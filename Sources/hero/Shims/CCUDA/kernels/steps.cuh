@@ -1,8 +1,8 @@
-// Sequences that grow by a row a step, as a decoder's do. Where they are at lies in the device's
-// memory, so that one graph of kernels makes every step.
+// Sequences that grow by a row a step, as a decoder's do. Their places lie in the device's memory,
+// so that one graph of kernels makes every step.
 
-// A warp has a head of a sequence: of 32 keys at a time each lane has one for the scores; for the
-// sums of the values it has every 32nd column.
+// A warp takes one head of one sequence. For the scores, each lane has one of 32 keys at a time;
+// for the sums of the values, it has every 32nd column.
 KERNEL step_attention(const hero_step_attention_arguments a) {
   __shared__ float queries[4][128], weights[4][32];
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;

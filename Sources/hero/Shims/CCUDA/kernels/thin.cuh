@@ -1,19 +1,19 @@
-// Products of few rows, as a decoder's step has them: their time is that of reading the weights
-// once, and of starting.
+// Products of few rows, as in a decoder's step. They take the time of reading the weights once and
+// of the launch.
 
 #if defined(HERO_BF16) || defined(HERO_EMULATION)
 
-// Eight elements of a row from `column` on; zeros of a row that there is not.
+// Returns eight elements of a row from `column` on; zeros for a row that does not exist.
 __device__ inline uint4 eight(const bfloat *from, long long row, long long rows, long long inner, long long column) {
   uint4 w = {0, 0, 0, 0};
   if (row < rows) w = *(const uint4 *)(from + row * inner + column);
   return w;
 }
 
-// pre = x·weightᵀ + bias, out = activation(pre), for up to 32 rows and an inner size in 32s. A
-// block has 8 columns, and each of its 8 warps an eighth of the inner size, 32 elements at a time:
-// thread (g, t) takes those from 8 t on, of row g of either factor. That is another order of the
-// terms than `mma` names, but the same one in both factors.
+// Computes pre = x·weightᵀ + bias and out = activation(pre), for up to 32 rows and an inner size in
+// 32s. A block has 8 columns, and each of its 8 warps an eighth of the inner size, 32 elements at a
+// time: thread (g, t) takes those from 8 t on, of row g of either factor. `mma` names another order
+// of the terms, but both factors share this one.
 KERNEL thin_product(const hero_thin_arguments a) {
   __shared__ float sums[8][32][8];
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;

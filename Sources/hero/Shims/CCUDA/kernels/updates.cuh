@@ -1,8 +1,8 @@
-// Adam's family over all weights; the gradients' norm is read here, on the device.
+// The update of all weights by Adam's family; it reads the gradients' norm on the device.
 
 enum { UPDATE_ADAM, UPDATE_ADAMAX, UPDATE_ADAMW };
 
-// One weight, its gradient and its moments.
+// Updates one weight and its moments by its gradient.
 __device__ inline void adapt(const hero_update_arguments &a, const hero_slice &slice, float &value, float d, float &first, float &second) {
   if (a.kind != UPDATE_ADAMW) d = value * slice.weight_decay + d;
   first = first * a.beta1 + d * (1 - a.beta1);
@@ -22,7 +22,7 @@ __device__ inline void adapt(const hero_update_arguments &a, const hero_slice &s
   }
 }
 
-// With 16 random bits to bfloat16, as hero_rounding.h has it.
+// Rounds to bfloat16 with 16 random bits, as hero_rounding.h does.
 __device__ inline float rounded(float x, u32 random) {
   u32 bits = __float_as_uint(x), size = bits & 0x7FFFFFFFu;
   if (size < 0x7F7F0000u) bits += random;
@@ -34,7 +34,7 @@ __device__ inline Words rounding_words(const hero_update_arguments &a, u32 step,
   return philox((u32)four, (u32)(four >> 32), step, HERO_ROUNDING_WORD, a.key[0], a.key[1]);
 }
 
-// Rounds the moments of four neighbours, the first of which has this place in the arena.
+// Rounds the moments of four neighbours, the first of which is at `place` in the arena.
 __device__ inline void round_moments(const hero_update_arguments &a, u32 step, unsigned long long place, Four &m, Four &v) {
   Words words = rounding_words(a, step, place / 4);
   if (place % 4) {
@@ -58,7 +58,7 @@ KERNEL update(const hero_update_arguments a) {
   float scale = 1;
   if (a.squares) {
     double norm = sqrt(*a.squares);
-    // A norm that is no finite number leaves the weights alone.
+    // If the norm is not finite, the weights stay as they are.
     if (!(norm <= 1.7976931348623157e308)) return;
     if (a.limit > 0 && a.limit / (norm + 1e-6) < 1) scale = (float)(a.limit / (norm + 1e-6));
   }
@@ -79,7 +79,7 @@ KERNEL update(const hero_update_arguments a) {
     Four m = get_columns(a.first, start, c, count), v = get_columns(a.second, start, c, count);
 #pragma unroll
     for (int k = 0; k < 4; k++) adapt(a, slice, value.x[k], d.x[k] * scale, m.x[k], v.x[k]);
-    // The weights have moved by the moments as they were computed.
+    // The weights move by the moments as computed, before rounding.
     if (a.first.bf16) round_moments(a, slice.step, start + c, m, v);
     put_columns(a.first, start, c, count, m);
     put_columns(a.second, start, c, count, v);

@@ -1,11 +1,11 @@
 #ifndef HERO_FFMPEG_FIELDS_H
 #define HERO_FFMPEG_FIELDS_H
 
-/// The fields of FFmpeg's structures that hero reads and writes. Where they lie differs from one
+/// The fields of FFmpeg's structures that hero reads and writes. Their offsets differ from one
 /// major version to the next; layouts.h has them all.
 ///
-/// A row is FIELD(name, structure, member). Some fields are there until FFmpeg 5 or 6 only, or from
-/// 6 or 7 on.
+/// A row is FIELD(name, structure, member). Some fields exist only until FFmpeg 5 or 6, or from 6
+/// or 7 on.
 #define HERO_AV_FIELDS(FIELD, UNTIL_5, FROM_6, UNTIL_6, FROM_7) \
   FIELD(DICTIONARY_ENTRY_VALUE, AVDictionaryEntry, value) \
   FIELD(PACKET_PTS, AVPacket, pts) \
@@ -83,8 +83,8 @@
   FIELD(RECTANGLE_TEXT, AVSubtitleRect, text) \
   FIELD(RECTANGLE_ASS, AVSubtitleRect, ass)
 
-/// Numbers of FFmpeg's that hero is compiled with, and that have to be the same in every version
-/// that it opens.
+/// The numbers of FFmpeg's that hero is compiled with. They must be the same in every version that
+/// it opens.
 #define HERO_AV_NUMBERS(NUMBER) \
   NUMBER(AVDISCARD_ALL) \
   NUMBER(AVDISCARD_DEFAULT) \

@@ -19,8 +19,8 @@ typedef struct {
   uint16_t bits;
 } hero_bf16;
 
-/// Rows that one float32 sum is of at most. Of more rows the sums of stretches are added up, so
-/// that the error does not grow with the rows.
+/// The most rows of one float32 sum, and the rows of a stretch. Sums of more rows add up the sums
+/// of stretches, so that the error does not grow with the rows.
 enum { HERO_SUMMED_ROWS = 16384, HERO_SUMMED_STRETCH = 256 };
 
 typedef struct {
@@ -32,7 +32,7 @@ typedef struct {
 
 enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU, HERO_QUICK_GELU };
 
-/// What becomes of a product's sums: out = activation(sums + bias), or out += sums.
+/// The result that a product's sums become: out = activation(sums + bias), or out += sums.
 typedef struct {
   void *out;
   long out_stride;
@@ -42,16 +42,16 @@ typedef struct {
   bool accumulate;    // without activation
 } hero_product_result;
 
-/// A stretch of a product of packed factors: groups of sixteen rows of the left or columns of the
-/// right, in which each word of the inner dimension takes sixteen words. A word is a pair of
-/// bfloat16 (`pack_along`, `pack_across`) or a float32 (`pack_floats`). Where a group of the left
-/// has which pair is the kernel set's own matter. Of the right, a stretch may begin at any word.
+/// A stretch of a product of packed factors. A group is sixteen rows of the left or sixteen columns
+/// of the right, in which each word of the inner dimension takes sixteen words. A word is a pair of
+/// bfloat16 (`pack_along`, `pack_across`) or a float32 (`pack_floats`). Each kernel set has its own
+/// order of pairs in a group of the left. A stretch may begin at any word of the right.
 typedef struct {
   const uint32_t *left, *right;
   long left_stride, right_stride;  // words from group to group
   long words;                      // of this stretch of the inner dimension
-  // Of the stretches so far, with room for whole groups of rows and columns; NULL for a single
-  // stretch.
+  // The sums of the stretches so far, with room for whole groups of rows and columns; NULL for a
+  // single stretch.
   float *sums;
   long sums_stride;
   bool is_first, is_last;          // of the stretches
@@ -69,8 +69,8 @@ typedef struct {
   hero_product_result result;
 } hero_int8_product;
 
-/// What a query reads of the planes of bits of many frames: the planes in groups of sixteen, each
-/// group of planes that are weighed alike. HERO_NO_PLANE fills a group up.
+/// The planes that a query reads of the bits of many frames, in groups of sixteen that have one
+/// weight. HERO_NO_PLANE pads a group.
 typedef struct {
   const uint32_t *planes;     // [groups][16]
   const uint8_t *places;      // [groups]: a bit that is set counts 2^place
@@ -80,12 +80,13 @@ typedef struct {
   float scale, shift, centre; // a frame's estimate is centre + factor * (scale * sum - shift)
 } hero_plane_query;
 
-/// Frames a block, and frames to whose multiples a block's planes are filled up.
+/// The frames of a block, the number to whose multiples they are padded, and the most levels of a
+/// sum.
 enum { HERO_BLOCK_FRAMES = 8192, HERO_BLOCK_STEP = 512, HERO_PLANE_LEVELS = 12 };
 static const uint32_t HERO_NO_PLANE = UINT32_MAX;
 
-/// Loops over values of one type, float32 or bfloat16; `void *` points to them. Between what they
-/// read and what they write they compute in float32; `float *` is float32 for both types.
+/// Loops over values of one type, float32 or bfloat16, to which `void *` points. They read and
+/// write values of this type and compute in float32; `float *` is float32 for both types.
 typedef struct {
   void (*relu_backward)(void *dx, const void *dy, const void *y, long n);
   void (*gelu_backward)(void *dx, const void *dy, const void *pre, long n);
@@ -105,8 +106,8 @@ typedef struct {
                         const float *inverse, const float *gamma, long first_row, long rows, long columns,
                         const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
 
-  // One head of one sequence. probabilities: query_count x padded key_count. scratch as
-  // hero_attention_scratch.
+  // One head of one sequence. probabilities: query_count x padded key_count. scratch:
+  // `hero_attention_scratch` floats.
   void (*attention)(void *out, long ld_out, void *probabilities, const void *q, long ldq, const void *k,
                     const void *v, long ldk, long query_count, long key_count, long head, float scale,
                     bool causal, long drop_first_row, const hero_dropout *drop, float *scratch);
@@ -115,25 +116,25 @@ typedef struct {
                              const void *v, long ldk, long query_count, long key_count, long head,
                              float scale, long drop_first_row, const hero_dropout *drop, float *scratch);
 
-  // Items of any values, packed as bfloat16 in groups of sixteen, `stride` words apart, the last
-  // filled with zeros. Items are rows (item i at from + i * ld) or columns (item i at from + i, the
+  // Pack items of any values as bfloat16 in groups of sixteen, `stride` words apart, the last
+  // padded with zeros. Items are rows (item i at from + i * ld) or columns (item i at from + i, the
   // inner dimension going down). `left` says which factor of a product they are.
   void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left);
   void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left);
-  // Rows in int8, each by its own scale, the largest magnitude / 127, in groups of sixteen,
-  // `stride` words apart; every four of the inner dimension take sixteen words, and what is
-  // missing counts 0. A row with an infinity or a NaN has the scale NaN. A left factor's bytes
-  // are shifted by 128 (`starts` is NULL). A right one's are signed, and `starts` takes away
-  // again what the shift adds: -128 times the sum of the item's bytes. `scales` and `starts`
-  // have room for whole groups.
+  // Packs rows as int8, each by its own scale, which is the largest magnitude / 127. Groups are of
+  // sixteen rows, `stride` words apart. Every four of the inner dimension take sixteen words;
+  // missing ones are 0. A row with an infinity or a NaN has the scale NaN. A left factor's bytes
+  // are shifted by 128, and `starts` is NULL. A right factor's are signed, and `starts` takes away
+  // what the shift adds: -128 times the sum of the item's bytes. `scales` and `starts` have room
+  // for whole groups.
   void (*pack_int8)(uint32_t *to, long stride, float *scales, int32_t *starts, const void *from, long ld, long count,
                     long inner);
   // Products whose result is of these values.
   void (*bf16_product)(const hero_packed_product *product, long rows, long columns);
   void (*int8_product)(const hero_int8_product *product, long rows, long columns);
 
-  // Optimizers, over one run of parameters whose moments m and v are of these values. `place` is
-  // that of the first in the arena.
+  // Optimizers over one run of parameters whose moments m and v are of these values. `place` is the
+  // place of the first in the arena.
   void (*adamw)(float *p, const float *g, void *m, void *v, long place, long n, const hero_adam *o);
   void (*adam)(float *p, const float *g, void *m, void *v, long place, long n, const hero_adam *o);
   void (*adamax)(float *p, const float *g, void *m, void *v, long place, long n, const hero_adam *o);
@@ -156,7 +157,8 @@ typedef struct {
   void (*bias_quick_gelu)(float *y, const float *bias, long rows, long columns);
   void (*widen)(float *to, const hero_bf16 *from, long n);
   void (*narrow)(hero_bf16 *to, const float *from, long n);           // rounds to the nearest
-  // Floats as IEEE halves; false, and `to` of no use, where one of them is no finite half itself.
+  // Converts floats to IEEE halves; false, and `to` is useless, if one of them is not itself a
+  // finite half.
   bool (*halve)(uint16_t *to, const float *from, long n);
   void (*add_bf16)(float *y, const hero_bf16 *x, long n);           // y += x
 
@@ -164,8 +166,8 @@ typedef struct {
   // c [rows x columns].
   void (*thin_product)(float *c, long ldc, const float *x, long rows, const float *w, long columns, long inner);
 
-  // Items of float32, packed as `pack_along` packs those of bfloat16, and products of them. NULL
-  // where vectors are shorter than sixteen: OpenBLAS is as fast there.
+  // Packs items of float32 as `pack_along` packs those of bfloat16, and multiplies them. NULL where
+  // vectors are shorter than sixteen: OpenBLAS is as fast there.
   void (*pack_floats)(uint32_t *to, long stride, const float *from, long ld, long count, long inner);
   void (*float_product)(const hero_packed_product *product, long rows, long columns);
 
@@ -177,8 +179,8 @@ typedef struct {
   float (*dot)(const float *x, const float *y, long n);
   void (*axpy)(float *y, float factor, const float *x, long n);        // y += factor * x
 
-  // Searching among rows that are stored in few bits, at any address.
-  // x . row, of bfloat16 and of signed bytes.
+  // Search among rows that are stored in few bits, at any address.
+  // x . row, for rows of bfloat16 and of signed bytes.
   float (*bf16_dot)(const float *x, const void *row, long n);
   float (*byte_dot)(const float *x, const int8_t *row, long n);
   // For each record of a float f and `words` words of bits, f * (scale * sum + offset * ones -
@@ -186,39 +188,39 @@ typedef struct {
   // is |bits|.
   void (*sign_products)(float *out, const void *records, long rows, long words, const uint64_t *planes, float scale,
                         float offset, float shift);
-  // Estimates of frames `first` ... `first + frames` of a block: two bfloat16 factors for each
-  // frame, all first ones before all second ones, then planes of `stride` bytes. The first factors
-  // are meant. `first` and `frames` are multiples of HERO_BLOCK_STEP.
+  // Estimates frames `first` ... `first + frames` of a block. A block has two bfloat16 factors for
+  // each frame, all first ones before all second ones, then planes of `stride` bytes. The estimates
+  // use the first factors. `first` and `frames` are multiples of HERO_BLOCK_STEP.
   void (*plane_estimates)(float *out, const void *block, long stride, long first, long frames,
                           const hero_plane_query *query);
-  // The numbers of the elements that are at least as large as `least`; returns how many.
+  // Lists the numbers of the elements that are at least as large as `least`; returns how many.
   long (*reaching)(uint32_t *numbers, const float *x, long n, float least);
-  // For each of the numbered records of codes of two bits in groups of 32 bytes, centre + f *
-  // (scale * sum - shift), `sum` being codes . query and f the bfloat16 factor of that number: byte
+  // For each numbered record, centre + f * (scale * sum - shift): `sum` is codes . query, and f is
+  // the bfloat16 factor of that number. A record has codes of two bits in groups of 32 bytes. Byte
   // b of group g has elements 128 g + b + 32 k, k = 0 ... 3, the first in its lowest bits. query:
   // [groups][128].
   void (*code_estimates)(float *out, const void *records, const void *factors, const uint32_t *numbers, long count,
                          long groups, const int8_t *query, float scale, float shift, float centre);
 } hero_kernels;
 
-/// Asks for bytes from memory before they are read.
+/// Prefetches `count` bytes.
 static inline void hero_prefetch(const void *bytes, long count) {
   for (long i = 0; i < count; i += 64) __builtin_prefetch((const char *)bytes + i);
 }
 
-/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16|amx in the
-/// environment overrides. Where that names none of this processor's, the best.
+/// Returns the best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16|amx in the
+/// environment overrides the choice. A name that is none of this processor's is ignored.
 const hero_kernels *hero_kernels_best(void);
 
 enum { HERO_KERNEL_SETS = 5 };
 
-/// Every kernel set this processor can run, for the tests. Returns their number.
+/// Lists every kernel set that this processor can run, for the tests. Returns their number.
 int hero_kernels_all(const hero_kernels *sets[HERO_KERNEL_SETS]);
 
-/// Floats of scratch that `attention` and `attention_backward` need.
+/// Returns the floats of scratch that `attention` and `attention_backward` need.
 long hero_attention_scratch(long query_count, long key_count, long head);
 
-/// Keys rounded up to the width of a stored row of probabilities.
+/// Rounds a number of keys up to the width of a stored row of probabilities.
 static inline __attribute__((always_inline)) long hero_padded(long n) { return (n + 15) & ~15L; }
 
 /// Tells the processor that this is a spin loop.

@@ -11,7 +11,7 @@
 #endif
 #include "bf16_product.h"
 #include "int8_product.h"
-// What works on values of either type, once for each.
+// The loops over values of either type, once for each.
 #define VALUE float
 #define NAME(loop) loop##_of_floats
 #include "values/all.h"

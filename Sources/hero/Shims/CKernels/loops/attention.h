@@ -9,7 +9,7 @@ INLINE void pack_transposed(float *to, const float *from, long ld, long rows, lo
   }
 }
 
-// from's rows, zero-padded to a multiple of 16 columns; from itself where nothing is to be padded.
+// Returns from's rows, zero-padded to a multiple of 16 columns; from itself if it needs no padding.
 INLINE const float *pack(float *to, long *ld_to, const float *from, long ld, long rows, long columns) {
   long width = hero_padded(columns);
   if (width == columns) {

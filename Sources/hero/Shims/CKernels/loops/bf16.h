@@ -1,5 +1,5 @@
-// bfloat16, the upper half of a float32: sixteen at a time to floats and back, rounded to the
-// nearest, of two to the even one.
+// Conversions of bfloat16, the upper half of a float32, sixteen at a time. Floats are rounded to
+// the nearest, ties to even.
 
 typedef uint16_t vh __attribute__((ext_vector_type(16)));
 typedef uint16_t vh32 __attribute__((ext_vector_type(32)));
@@ -12,20 +12,21 @@ INLINE vh narrowed(vf v) {
 #else
   vu bits = (vu)v;
   vu nearest = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
-  // A NaN stays one, whatever its lower half holds.
+  // A NaN stays a NaN, whatever its lower half holds.
   vi number = v == v;
   return __builtin_convertvector((nearest & (vu)number) | ((bits >> 16 | 0x40u) & ~(vu)number), vh);
 #endif
 }
 
-// Floats as IEEE halves; false, and `to` of no use, where one of them is no finite half itself.
+// Converts floats to IEEE halves; false, and `to` is useless, if one of them is not itself a finite
+// half.
 static bool halve(uint16_t *to, const float *from, long n) {
   for (long start = 0; start < n; start += 4096) {
     vi exact = -1;
     for (long i = start; i < n && i < start + 4096; i += LANES) {
       vu bits = (vu)load_up_to(from + i, n - i), magnitude = bits & 0x7FFFFFFFu;
       vf size = (vf)magnitude;
-      // Adding 0.5 lines the last bit up with the smallest half's.
+      // Adding 0.5 aligns the last bit with the smallest half's.
       vu small = (vu)(size + 0.5f) - 0x3F000000u;
       vi is_small = size < 0x1p-14f;
       vi small_fits = (vu)(__builtin_convertvector(small, vf) * 0x1p-24f) == magnitude;
@@ -54,22 +55,22 @@ INLINE EITHER void store_part(hero_bf16 *p, vf v, long n) {
 INLINE EITHER vf load_up_to(const hero_bf16 *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
 INLINE EITHER void store_up_to(hero_bf16 *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
 
-// A row to work on as floats: the row itself where it is of floats, else `room`.
+// Returns a row to work on as floats: the row itself if it is of floats, else `room`.
 INLINE EITHER float *workable(float *row, float *room) { (void)room; return row; }
 INLINE EITHER float *workable(hero_bf16 *row, float *room) { (void)row; return room; }
 
-// A row as floats to read: itself, or a copy in `room`.
+// Returns a row as floats to read: the row itself, or a copy in `room`.
 INLINE EITHER const float *readable(const float *row, float *room, long n) { (void)room, (void)n; return row; }
 INLINE EITHER const float *readable(const hero_bf16 *row, float *room, long n) {
   for (long i = 0; i < n; i += LANES) store_up_to(room + i, load_up_to(row + i, n - i), n - i);
   return room;
 }
 
-// A copy of a row as floats.
+// Copies a row as floats.
 INLINE EITHER void take(float *to, const float *row, long n) { memcpy(to, row, (size_t)n * sizeof *to); }
 INLINE EITHER void take(float *to, const hero_bf16 *row, long n) { readable(row, to, n); }
 
-// Puts floats where a row is kept, unless they lie there already.
+// Writes floats to where a row is kept, unless they lie there already.
 INLINE EITHER void give(float *row, const float *from, long n) {
   if (row != from) memcpy(row, from, (size_t)n * sizeof *row);
 }
@@ -77,20 +78,20 @@ INLINE EITHER void give(hero_bf16 *row, const float *from, long n) {
   for (long i = 0; i < n; i += LANES) store_up_to(row + i, load_up_to(from + i, n - i), n - i);
 }
 
-// A vector as it will be read again: rounded where the row is of bf16.
+// Returns a vector as it reads back: rounded if the row is of bf16.
 INLINE EITHER vf kept(const float *row, vf v) { (void)row; return v; }
 INLINE EITHER vf kept(const hero_bf16 *row, vf v) { (void)row; return widened(narrowed(v)); }
 
-// The normal distribution's density and integral, as exactly as the type of what they are for can
-// tell.
+// Computes the normal distribution's density and integral, as exactly as the type of `values`
+// needs.
 INLINE EITHER void normal_of(const float *values, vf x, vf *density, vf *integral) {
   (void)values;
   normal(x, density, integral);
 }
 
-// To a part in 2,000, the tail's too: e^(-x^2/2) with a Taylor polynomial of degree 4, times Mills'
-// ratio, a polynomial fitted on 0 ... 5. Without a division it takes less than half of the time,
-// which was a tenth of a product's.
+// Exact to a part in 2,000, in the tail too: e^(-x^2/2) by a Taylor polynomial of degree 4, times
+// Mills' ratio by a polynomial fitted on 0 ... 5. With a division it would take more than twice as
+// long, a tenth of a product's time.
 INLINE EITHER void normal_of(const hero_bf16 *values, vf x, vf *density, vf *integral) {
   (void)values;
   vf z = vabs(x);
@@ -112,7 +113,7 @@ INLINE EITHER void normal_of(const hero_bf16 *values, vf x, vf *density, vf *int
   m = vfma(m, near, (vf)0.23022431f);
   m = vfma(m, near, (vf)-0.39419317f);
   m = vfma(m, near, (vf)0.49978939f);
-  // A NaN's exponential would be a number.
+  // The exponential of a NaN would be a number.
   vf tail = vselect(x == x, e * m, x);
   *integral = vselect(x >= 0.0f, 1.0f - tail, tail);
   *density = e * 0.39894228f;

@@ -1,5 +1,5 @@
-// Softmax attention of one head over one sequence in bfloat16: what is multiplied is bfloat16, the
-// probabilities and their gradients too; sums and the softmax itself are float32.
+// Softmax attention of one head over one sequence in bfloat16. Products multiply bfloat16, the
+// probabilities and their gradients included; sums and the softmax itself are float32.
 
 typedef struct {
   uint32_t *left, *right;      // packed factors
@@ -62,7 +62,7 @@ static void attention_of_bf16(void *out, long ld_out, void *probabilities, const
   weighted_product(out, ld_out, room.scores, keys, false, query_count, v, ldk, head, key_count, &room);
 }
 
-// As `attention_backward_of_floats`.
+// The backward pass in bfloat16, as in `attention_backward_of_floats`.
 static void attention_backward_of_bf16(void *dq, long ld_dq, void *dk, void *dv, long ld_dk, const void *d_out,
                                          long ld_out, const void *probabilities, const void *q, long ldq,
                                          const void *k, const void *v, long ldk, long query_count, long key_count,
@@ -80,7 +80,7 @@ static void attention_backward_of_bf16(void *dq, long ld_dq, void *dk, void *dv,
   for (long i = 0; i < query_count; i++) {
     const hero_bf16 *p = (const hero_bf16 *)probabilities + i * keys;
     float *row = room.scores + i * keys;
-    // What lies beyond the keys has the probability 0, and may be anything.
+    // Scores beyond the keys may be anything; their probability is 0.
     for (long j = key_count; j < keys; j++) row[j] = 0;
     if (drops(drop)) drop_row(row, drop_first_row + i, keys, drop);
     vf sums = 0;

@@ -1,10 +1,10 @@
 // Products of bfloat16 with sums in float32.
 //
-// Both factors are packed: sixteen rows of the left or sixteen columns of the right make a group;
-// in a group the inner dimension goes by pairs, and for each pair the group's sixteen lie side by
-// side, so that one vector holds sixteen pairs. A tile of 8 rows x 48 columns keeps its 24 sums in
-// registers and reads 3 vectors and 8 pairs for 24 instructions. Where the processor has tiles of
-// its own (`tiles.h`), the left lies in them as they take it.
+// Both factors are packed. Sixteen rows of the left or sixteen columns of the right make a group,
+// in which the inner dimension goes by pairs. For each pair the group's sixteen lie side by side,
+// so that one vector holds sixteen pairs. A tile of 8 rows x 48 columns keeps its 24 sums in
+// registers and reads 3 vectors and 8 pairs for 24 instructions. If the processor has tiles of its
+// own (`tiles.h`), the left lies in the order that they take.
 
 enum { PACK_AHEAD = 8 };  // rows that are asked for before they are packed
 
@@ -22,8 +22,8 @@ INLINE vf word_product(bool floats, vf sum, uint32_t left, vu right) {
 #endif
 }
 
-// sums[8 x 16 groups] (+)= the products of eight rows of a group of the left, or of the first of
-// them, with some groups of the right.
+// sums[8 x 16 groups] (+)= the products of the first `rows` of eight rows of a group of the left
+// with some groups of the right.
 INLINE void vector_tile(bool floats, int rows, int groups, const hero_packed_product *p, const uint32_t *left,
                         const uint32_t *right, float *sums, long ld) {
   long stride = p->right_stride;
@@ -47,13 +47,13 @@ INLINE void vector_tile(bool floats, int rows, int groups, const hero_packed_pro
     for (int j = 0; j < groups; j++) store(sums + i * ld + j * LANES, own[i][j]);
 }
 
-// The same for at most 48 columns from a place of the product on.
+// Does the same for at most 48 columns from a place of the product on.
 INLINE void vector_tiles(bool floats, const hero_packed_product *p, long row, long height, long column, long width,
                          float *sums, long ld) {
   const uint32_t *left = p->left + row / LANES * p->left_stride + row % LANES;
   const uint32_t *right = p->right + column / LANES * p->right_stride;
   int groups = width > 2 * LANES ? 3 : width > LANES ? 2 : 1;
-  // A query has few rows: those that are not there take no time.
+  // A query has few rows, so missing rows must take no time.
 #define WITH_ROWS(rows)                                                  \
   switch (groups) {                                                      \
     case 1: vector_tile(floats, rows, 1, p, left, right, sums, ld); break; \
@@ -79,9 +79,9 @@ static void bf16_tiles(const hero_packed_product *p, long row, long rows, long c
 }
 #endif
 
-// Sixteen vectors of sixteen, turned.
+// Transposes sixteen vectors of sixteen lanes.
 INLINE void turn(vu rows[LANES]) {
-  // Stage by stage, halves of 8, 4, 2 and 1 lanes change places between vectors as far apart.
+  // Stage by stage, blocks of 8, 4, 2 and 1 lanes change places between vectors that far apart.
 #define STAGE(step, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15)                      \
   _Pragma("clang loop unroll(full)")                                                                            \
   for (int i = 0; i < LANES; i++) {                                                                             \
@@ -99,9 +99,9 @@ INLINE void turn(vu rows[LANES]) {
 #undef STAGE
 }
 
-// Writes sixteen words of the inner dimension, or as many as there are, of a group: `rows` has a
-// vector for each of its sixteen. The left of a product by tiles has one after the other, all else
-// word by word.
+// Writes up to sixteen words of the inner dimension of a group; `rows` has a vector for each of the
+// group's sixteen. The left of a product by tiles is stored vector after vector, all else word by
+// word.
 INLINE void put_group(uint32_t *to, vu rows[LANES], long words, bool left) {
 #if defined(SET_TILES)
   if (left) {
@@ -124,7 +124,7 @@ INLINE void put_group(uint32_t *to, vu rows[LANES], long words, bool left) {
   }
 }
 
-// The first n of sixteen values as bfloat16, and of 32 as sixteen pairs.
+// Return the first n of sixteen values as bfloat16, and the first n of 32 as sixteen pairs.
 INLINE EITHER vh halves(const float *p, long n) { return narrowed(load_up_to(p, n)); }
 INLINE EITHER vh halves(const hero_bf16 *p, long n) {
   vh h = 0;

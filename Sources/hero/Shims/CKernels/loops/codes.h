@@ -1,12 +1,13 @@
 // Estimates of products with rows from codes of one and two bits an element.
 
-// Sums of bits stand upright: bit i of a frame's sum is in the i-th of HERO_PLANE_LEVELS planes.
+// Sums of bits are sliced by bit: bit i of a frame's sum is in the i-th of HERO_PLANE_LEVELS
+// planes.
 typedef uint64_t vplane __attribute__((ext_vector_type(REGISTER_LANES / 2)));
 
 INLINE vplane load_plane(const uint8_t *p) { vplane v; memcpy(&v, p, sizeof v); return v; }
 INLINE void store_plane(uint8_t *p, vplane v) { memcpy(p, &v, sizeof v); }
 
-// The sum of three bits: the upper one, with the lower one in `low`.
+// Adds three bits: returns the upper bit of the sum and leaves the lower one in `low`.
 INLINE vplane add_three(vplane *low, vplane b, vplane c) {
   vplane a = *low, differ = a ^ b;
   *low = differ ^ c;
@@ -14,8 +15,8 @@ INLINE vplane add_three(vplane *low, vplane b, vplane c) {
 }
 
 // Adds sixteen planes to the sums from their place on by a tree of sums of three (Harley and Seal).
-// Those that are added `next` are asked for from memory meanwhile: they lie in runs that are too
-// short for the processor to see them coming.
+// Meanwhile it prefetches the `next` planes, which lie in runs too short for the processor to
+// foresee.
 static void add_planes(uint8_t sums[][HERO_BLOCK_FRAMES / 8], long levels, long place,
                        const uint8_t *const planes[16], const uint8_t *const next[16],
                        uint64_t inversion, long bytes) {
@@ -52,7 +53,7 @@ static void add_planes(uint8_t sums[][HERO_BLOCK_FRAMES / 8], long levels, long 
 static void plane_estimates(float *out, const void *block, long stride, long first, long frames,
                             const hero_plane_query *query) {
   typedef uint16_t vh __attribute__((ext_vector_type(16)));
-  // What takes the place of no plane, as it is and inverted.
+  // The planes that stand for HERO_NO_PLANE, in plain and in inverted groups.
   static const uint8_t none[HERO_BLOCK_FRAMES / 8], all[HERO_BLOCK_FRAMES / 8] = {[0 ... HERO_BLOCK_FRAMES / 8 - 1] = 0xff};
   uint8_t sums[HERO_PLANE_LEVELS + 4][HERO_BLOCK_FRAMES / 8];
   long levels = query->levels, bytes = frames / 8;
@@ -142,8 +143,8 @@ INLINE int32_t code_dot(const uint8_t *codes, long groups, const int8_t *query) 
 
 static void code_estimates(float *out, const void *records, const void *factors, const uint32_t *numbers, long count,
                            long groups, const int8_t *query, float scale, float shift, float centre) {
-  // Records that are asked for from memory before their turn comes; of those farther ahead the
-  // first bytes, so that their pages are known by then.
+  // The records AHEAD are prefetched whole. Of those FAR_AHEAD only the first bytes are, so that
+  // their pages are known by then.
   enum { AHEAD = 8, FAR_AHEAD = 24 };
   const uint8_t *from = records;
   long stride = 32 * groups;

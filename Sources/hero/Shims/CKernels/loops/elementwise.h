@@ -18,7 +18,8 @@ static void scale(float *y, float factor, long n) {
   for (; i < n; i++) y[i] *= factor;
 }
 
-// Float sums over 4,096 elements, added up in double: a norm over 10⁸ gradients keeps seven digits.
+// Sums 4,096 elements at a time in float and adds these sums in double: a norm over 10⁸ gradients
+// keeps seven digits.
 static double sum_of_squares(const float *x, long n) {
   double total = 0;
   for (long from = 0; from < n; from += 4096) {
@@ -59,7 +60,7 @@ static void bias_relu(float *y, const float *b, long rows, long columns) {
     for (long c = 0; c < columns; c += LANES) {
       float *p = y + r * columns + c;
       vf x = load_up_to(p, columns - c) + (b ? load_up_to(b + c, columns - c) : (vf)0);
-      // Not a maximum: that would make 0 of NaN.
+      // No maximum here: it would turn NaN into 0.
       store_up_to(p, vselect(x < 0.0f, (vf)0, x), columns - c);
     }
 }

@@ -1,9 +1,10 @@
 // Products of one head of an attention, and its softmax. Sequences here are short (a subtitle
-// sentence, a query, a clip), so a call to a general matrix product costs more than the product:
-// these blocks work on scratch that fits the first caches.
+// sentence, a query, a clip), so a call to a general matrix product costs more than the product.
+// These blocks work on scratch that fits the first caches.
 
-// C[rows x width] = A[rows x inner] * B[inner x width]; width a multiple of 16; A by strides, so
-// that it may be transposed. Four rows by as many vectors as leave room in the registers.
+// C[rows x width] = A[rows x inner] * B[inner x width]; width is a multiple of 16. A has strides,
+// so that it may be transposed. A block is two or four rows by as many vectors as the registers
+// hold.
 enum { FLAT_ROWS = REGISTER_SUMS * REGISTER_LANES < 64 ? 2 : 4, FLAT_VECTORS = REGISTER_LANES == 16 ? 4 : 1 };
 
 INLINE void block(int height, int vectors, long inner, const float *a, long row_stride, long column_stride,
@@ -53,8 +54,8 @@ static void product(long rows, long width, long inner, const float *a, long row_
 #undef PANEL
 }
 
-// The first `seen` numbers of a row become exp(scale * (x - the largest)), the rest of `keys` 0.
-// Returns their sum.
+// Turns the first `seen` numbers of a row into exp(scale * (x - the largest)) and the rest of
+// `keys` into 0. Returns their sum.
 INLINE float exponentials(float *row, long keys, long seen, float scale_by) {
   vf most = -INFINITY;
   for (long j = 0; j + LANES <= seen; j += LANES) most = vmax(most, load(row + j));

@@ -1,8 +1,8 @@
-// Products of float32 by tiles of vectors, as those of bfloat16: a word of a packed factor is one
+// Products of float32 by tiles of vectors, like those of bfloat16: a word of a packed factor is one
 // number.
 //
-// A general product packs weights anew with each call. Here they may stay packed, and a result gets
-// its bias and its activation while it is in the first cache.
+// A general product packs weights at each call. Here they may stay packed, and a result gets its
+// bias and its activation while it is in the first cache.
 
 // Packs rows: item i begins at from + i * ld.
 static void pack_floats(uint32_t *to, long stride, const float *from, long ld, long count, long inner) {

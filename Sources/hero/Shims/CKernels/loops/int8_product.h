@@ -1,12 +1,12 @@
-// Products of int8 with sums in int32, packed as those of bfloat16 are, with four of the inner
-// dimension in a word in place of two. Sums of whole numbers are the same in every order and on
+// Products of int8 with sums in int32, packed like those of bfloat16, but with four of the inner
+// dimension in a word instead of two. Sums of whole numbers are the same in every order and on
 // every processor.
 //
-// The instruction multiplies unsigned bytes with signed ones. So the left ones are shifted by 128,
-// and each column's sum starts with what the shift adds to it, negated.
+// The instruction multiplies unsigned bytes by signed ones. So the left ones are shifted by 128,
+// and each column's sum starts with the negative of what the shift adds.
 
 #if !defined(SET_TILES)
-// sum + left . right, four by four. Sums wrap on their way, and end within 32 bits.
+// sum + left . right, four by four. Sums may wrap on the way, but end within 32 bits.
 INLINE vu quad_product(vu sum, uint32_t left, vu right) {
 #if defined(SET_BF16)
   return (vu)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(vu)left, (__m512i)right);
@@ -67,11 +67,11 @@ typedef int8_t vb64 __attribute__((ext_vector_type(64)));
 #define LAST_32 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, \
     57, 58, 59, 60, 61, 62, 63
 
-// 64 bytes as sixteen words of four.
+// Returns 64 bytes as sixteen words of four.
 INLINE vu words_of(vb a, vb b, vb c, vb d) {
   vb32 low = __builtin_shufflevector(a, b, FIRST_16, NEXT_16), high = __builtin_shufflevector(c, d, FIRST_16, NEXT_16);
   return (vu)__builtin_shufflevector(low, high, FIRST_16, NEXT_16, LAST_32);
 }
 
-// To the nearest whole numbers, of two to the even one.
+// Rounds to the nearest whole numbers, ties to even.
 INLINE vb bytes(vf v) { return __builtin_convertvector(__builtin_convertvector(vround(v), vi), vb); }

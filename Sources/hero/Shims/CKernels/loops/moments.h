@@ -1,13 +1,13 @@
 // An optimizer's moments as they are kept: float32, or bfloat16 that is rounded stochastically
 // (hero_rounding.h).
 
-// Elements of eight counters, whose random words are made at once.
+// The elements of eight counters, whose random words are made at once.
 enum { ROUNDED = 32 };
 
 INLINE EITHER uint32_t bits_of(const float *p) { uint32_t bits; memcpy(&bits, p, sizeof bits); return bits; }
 INLINE EITHER uint32_t bits_of(const hero_bf16 *p) { return p->bits; }
 
-// Elements from `place` on, of `rest` at most, of which one `draw_words` tells.
+// Returns how many elements from `place` on, at most `rest`, one call of `draw_words` serves.
 INLINE EITHER long drawn_of(const float *moments, long place, long rest) {
   (void)moments, (void)place;
   return rest;
@@ -18,7 +18,7 @@ INLINE EITHER long drawn_of(const hero_bf16 *moments, long place, long rest) {
   return count < rest ? count : rest;
 }
 
-// The words of the 32 elements among which `place` is; none for moments that are not rounded.
+// Draws the words of the 32 elements that `place` is among; none for moments that are not rounded.
 INLINE EITHER void draw_words(uint32_t words[ROUNDED], const float *moments, long place, const hero_adam *o) {
   (void)words, (void)moments, (void)place, (void)o;
 }
@@ -35,7 +35,7 @@ INLINE EITHER void draw_words(uint32_t words[ROUNDED], const hero_bf16 *moments,
   memcpy(words + LANES, &last, sizeof last);
 }
 
-// The words of a vector's elements.
+// Returns the words of a vector's elements.
 INLINE EITHER vu words_up_to(const float *moments, const uint32_t *words, long n) {
   (void)moments, (void)words, (void)n;
   return 0;
@@ -61,7 +61,7 @@ INLINE EITHER void keep_moments(hero_bf16 *at, vf x, vu random, long n) {
 
 enum { ADAM, ADAMAX, ADAMW };
 
-// The weights after an update by the gradients `d`, whose moments it makes anew.
+// Returns the weights after an update by the gradients `d`, and updates the moments.
 INLINE vf adapted(int kind, vf at, vf d, vf *first, vf *second, const hero_adam *o) {
   if (kind != ADAMW) d = vfma(at, (vf)o->weight_decay, d);
   *first = vfma(*first, (vf)o->beta1, d * (1 - o->beta1));

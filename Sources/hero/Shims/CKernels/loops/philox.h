@@ -17,12 +17,12 @@ INLINE void philox(vq c[4], vq k0, vq k1) {
   }
 }
 
-// Columns of eight counters, and their vectors.
+// The columns of eight counters, and their vectors.
 enum { GROUP = 64, SLOTS = GROUP / LANES };
 
-// The factors (0 or 1 / keep) of a row's columns from `first` on, a multiple of 64. Counters lie in
-// an order in which their words, two by two, come to the order of the columns by one instruction a
-// vector.
+// Computes the factors (0 or 1 / keep) of a row's columns from `first` on, a multiple of 64. The
+// order of the counters lets one instruction a vector bring their words, two by two, into the order
+// of the columns.
 INLINE void dropout_factors(vf factors[SLOTS], const hero_dropout *drop, long row, long first) {
   static const vq order = {0, 2, 1, 3, 4, 6, 5, 7};
   vq eights = (vq)((uint64_t)first / HERO_DROPOUT_COLUMNS) + order;

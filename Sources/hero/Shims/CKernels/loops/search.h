@@ -1,4 +1,4 @@
-// Searching among stored rows: products with what is stored in fewer bits than a float has.
+// Search among stored rows: products with rows that have fewer bits than a float.
 
 // x . row, the row being bfloat16 (the upper halves of floats), at any address.
 static float bf16_dot(const float *x, const void *row, long n) {
@@ -39,7 +39,7 @@ static float byte_dot(const float *x, const int8_t *row, long n) {
 // planes: [4][words].
 typedef uint64_t vw __attribute__((ext_vector_type(4)));
 
-// How many bits of each lane are set; before its version 18 clang has no builtin for it.
+// Counts the set bits of each lane; clang before version 18 has no builtin for it.
 INLINE vw set_bits(vw bits) {
 #if __has_builtin(__builtin_elementwise_popcount)
   return __builtin_elementwise_popcount(bits);
@@ -54,7 +54,7 @@ INLINE void sign_products_of(float *out, const uint8_t *from, long rows, long wo
                              float scale, float offset, float shift) {
   long stride = 4 + 8 * words;
   for (long r = 0; r < rows; r++, from += stride) {
-    // Ones in the upper halves, weighted sums in the lower.
+    // The upper halves count ones, the lower halves add up the weighted sums.
     vw total = 0;
     uint64_t rest = 0;
     long w = 0;
@@ -82,7 +82,7 @@ INLINE void sign_products_of(float *out, const uint8_t *from, long rows, long wo
 }
 
 #if defined(SET_WIDE)
-// With the instruction that counts bits in vectors, which not all processors with AVX-512 have.
+// Uses the instruction that counts bits in vectors, which not all processors with AVX-512 have.
 __attribute__((target(SET_FEATURES ",avx512vpopcntdq")))
 static void sign_products_counting(float *out, const uint8_t *from, long rows, long words, const uint64_t *planes,
                                    float scale, float offset, float shift) {

@@ -1,7 +1,6 @@
 // C = X Wᵀ where X has few rows, as when captions are decoded word by word. A general product would
-// copy all of W into its own order first, for a handful of rows; here W passes by once, in panels
-// of some columns of C, and of X, transposed, a slice at a time stays in the first cache while a
-// panel's sums are added to.
+// first copy all of W into its own order for a handful of rows. Here W is read once, in panels of
+// some columns of C. A slice of X, transposed, stays in the first cache while a panel's sums grow.
 
 enum {
   THIN_VECTORS = 2,   // of X's rows in one pass: more would leave the sums no room
@@ -11,8 +10,8 @@ enum {
 };
 
 // Adds a slice's products to the sums of a tile: `height` columns of C for `vectors` vectors of X's
-// rows. The rows of W are far apart: `height` streams are read, more than the processor follows by
-// itself, so `next`, where the streams go on after this tile, is asked for here.
+// rows. The rows of W are far apart, so `height` streams are read, more than the processor
+// prefetches by itself. This prefetches `next`, where the streams go on after this tile.
 INLINE void thin_tile(int height, int vectors, rf *sums, const float *x, long ldx, const float *w, long ldw,
                       long depth, const float *next) {
   rf own[THIN_HEIGHT][THIN_VECTORS];

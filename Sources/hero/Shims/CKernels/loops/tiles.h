@@ -1,17 +1,16 @@
 // Products by the tile instructions of AMX.
 //
 // A tile register holds sixteen rows of sixteen words. One instruction adds to a tile of sums the
-// product of a tile of the left, sixteen rows by sixteen words of the inner dimension, with a tile
-// of the right, sixteen words of the inner dimension by sixteen columns. A group of the right, as
-// it is packed for vectors, is a stack of such tiles. A group of the left has them turned, so it is
-// packed without turning (`put_group`). Neither takes more memory.
+// product of two tiles. The left one has sixteen rows by sixteen words of the inner dimension, the
+// right one sixteen words of the inner dimension by sixteen columns. A group of the right, as it is
+// packed for vectors, is a stack of such tiles. A group of the left would have them transposed, so
+// `put_group` packs it without transposing. Neither takes more memory.
 //
 // 32 rows x 32 columns keep their sums in four tiles. A step takes two tiles of either factor for
 // four products: one load, of 1 KB, for each product.
 //
-// A processor has the shapes of its tiles for each thread. They are set for every product and given
-// back after it: whoever else uses tiles in the thread finds none of ours, and the system has less
-// to save.
+// Each thread has its own shapes of tiles. They are set for every product and released after it:
+// other users of tiles in the thread find none of ours, and the system has less to save.
 
 enum {
   TILE_ROWS = 32,
@@ -26,8 +25,7 @@ typedef struct {
   uint8_t rows[16];
 } tile_shapes;
 
-// In memory that nobody writes: stores to shapes that only the instruction reads have been left out
-// by compilers.
+// Constant, because compilers have dropped stores to shapes that only the instruction reads.
 static const tile_shapes WHOLE_TILES = {
     .palette = 1,
     .row_bytes = {TILE_BYTES, TILE_BYTES, TILE_BYTES, TILE_BYTES, TILE_BYTES, TILE_BYTES, TILE_BYTES, TILE_BYTES},
@@ -37,8 +35,8 @@ static const tile_shapes WHOLE_TILES = {
 INLINE void begin_product(void) { _tile_loadconfig(&WHOLE_TILES); }
 INLINE void end_product(void) { _tile_release(); }
 
-// Tiles 0 ... 3: sums of the first rows' first and second columns, then of the second rows'. 4 and
-// 5: rows of the left. 6 and 7: columns of the right.
+// Tiles 0 ... 3 are sums: the first rows' first and second columns, then the second rows'. Tiles 4
+// and 5 are rows of the left, 6 and 7 columns of the right.
 #define MULTIPLY(product)                                                        \
   _tile_loadd(4, a, TILE_BYTES);                                                 \
   _tile_loadd(6, b, TILE_BYTES);                                                 \
@@ -47,21 +45,21 @@ INLINE void end_product(void) { _tile_release(); }
   if (tall) { _tile_loadd(5, a + a_next, TILE_BYTES); product(2, 5, 6); }        \
   if (tall && wide) product(3, 5, 7);
 
-// A tile of the left of which `words` < 16 columns are there, end to end, with zeros.
+// Fills a tile of the left from `words` < 16 columns, which lie end to end, and zeros.
 INLINE void fill_left(uint32_t *to, const uint32_t *from, long words) {
   memset(to, 0, TILE_WORDS * sizeof *to);
   for (long i = 0; i < LANES; i++) memcpy(to + i * LANES, from + i * words, (size_t)words * sizeof *to);
 }
 
-// A tile of the right of which `words` < 16 rows are there, with zeros: what follows them in memory
-// may be infinite.
+// Fills a tile of the right from `words` < 16 rows and zeros: what follows the rows in memory may
+// be infinite.
 INLINE void fill_right(uint32_t *to, const uint32_t *from, long words) {
   memset(to, 0, TILE_WORDS * sizeof *to);
   memcpy(to, from, (size_t)(words * LANES) * sizeof *to);
 }
 
-// Adds to the sums in the tiles. a, b: the first group of either; *_next: from it to the second, if
-// the block is `tall` or `wide`.
+// Adds products to the sums in the tiles. a, b: the first group of either factor; *_next: the
+// distance to the second, if the block is `tall` or `wide`.
 INLINE void multiply_tiles(bool int8, bool tall, bool wide, const uint32_t *a, long a_next, const uint32_t *b,
                            long b_next, long words) {
   for (; words >= LANES; words -= LANES, a += TILE_WORDS, b += TILE_WORDS) {
@@ -104,7 +102,7 @@ INLINE void bf16_block(bool tall, bool wide, const hero_packed_product *p, const
 
 INLINE void int8_block(bool tall, bool wide, const hero_int8_product *p, const uint32_t *a, const uint32_t *b,
                        long row, long column, float *sums, long ld) {
-  // One row of starts for all rows of a tile.
+  // All rows of a tile share one row of starts.
   const int32_t *starts = p->starts + column;
   _tile_loadd(0, starts, 0);
   if (wide) _tile_loadd(1, starts + LANES, 0);
@@ -120,7 +118,7 @@ INLINE void int8_block(bool tall, bool wide, const hero_int8_product *p, const u
     }
 }
 
-// Calls a block's function with what it has as constants.
+// Calls a block's function with the block's size as constants.
 #define BY_SIZE(block, ...)                                   \
   if (rows > LANES) {                                         \
     if (width > LANES) block(true, true, __VA_ARGS__);        \

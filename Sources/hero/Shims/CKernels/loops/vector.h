@@ -1,6 +1,6 @@
-// Sixteen-lane vectors for whatever instruction set this file is compiled for: the compiler splits
-// them into registers of the width it has. Everything is static and inline, so each set has a copy
-// of its own.
+// Sixteen-lane vectors for the instruction set that this file is compiled for: the compiler splits
+// them into registers of its width. Everything is static and inline, so each set has a copy of its
+// own.
 
 #include <math.h>
 #include <stdint.h>
@@ -29,7 +29,7 @@ enum { REGISTER_LANES = 4, REGISTER_SUMS = 12 };
 typedef float rf __attribute__((ext_vector_type(REGISTER_LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
-// Of functions that exist for both types of values.
+// Marks functions that exist for both types of values.
 #define EITHER __attribute__((overloadable))
 
 INLINE EITHER vf load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
@@ -38,10 +38,9 @@ INLINE EITHER vf load_part(const float *p, long n) { vf v = 0; memcpy(&v, p, (si
 INLINE EITHER void store_part(float *p, vf v, long n) { memcpy(p, &v, (size_t)n * sizeof *p); }
 INLINE EITHER vf load_up_to(const float *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
 INLINE EITHER void store_up_to(float *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
-// The first n lanes, the rest zero.
+// Returns the first n lanes, and zeros for the rest.
 INLINE vf first_lanes(vf v, long n) { return n >= LANES ? v : load_part((const float *)&v, n); }
-// Where the processor has no such instruction, the builtins are calls of the C library, one for
-// each lane.
+// Where the processor has no such instruction, the builtins call the C library once for each lane.
 #if defined(SET_FUSES) || defined(__FMA__) || defined(__aarch64__)
 INLINE vf vfma(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
 INLINE rf rfma(rf a, rf b, rf c) { return __builtin_elementwise_fma(a, b, c); }
@@ -49,7 +48,7 @@ INLINE vf vround(vf a) { return __builtin_elementwise_rint(a); }
 #else
 INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
 INLINE rf rfma(rf a, rf b, rf c) { return a * b + c; }
-// To the nearest whole number, for sizes below 2^22.
+// Rounds to the nearest whole number, for sizes below 2^22.
 INLINE vf vround(vf a) { return (a + 12582912.0f) - 12582912.0f; }
 #endif
 INLINE vf vmax(vf a, vf b) { return __builtin_elementwise_max(a, b); }
@@ -66,7 +65,8 @@ INLINE float hsum(vf v) {
 INLINE float hmax(vf v) { return __builtin_reduce_max(v); }
 
 // e^x by x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor polynomial of degree 7 in r (remainder
-// below 5e-9). Between 1e-38 and 2e38; NaN stays NaN, while n is made from a number in any case.
+// below 5e-9). The result is between 1e-38 and 2e38. NaN stays NaN; n comes from a number in any
+// case.
 INLINE vf vexp(vf x) {
   vf bounded = vmin(vmax(x, (vf)-87.33f), (vf)88.0f);
   vf n = vround(bounded * 1.44269504088896341f);

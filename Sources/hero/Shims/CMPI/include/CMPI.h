@@ -1,17 +1,17 @@
 #ifndef HERO_MPI_H
 #define HERO_MPI_H
 
-/// What the program asks of an MPI library.
+/// The interface between the program and an MPI library.
 ///
-/// MPI libraries differ in their binary interface, so each that is found gets a plugin of its own,
-/// compiled from one source against its `mpi.h` (`Shims/MPIPlugin`), and the program opens the one
-/// of the job it is part of. One thread calls all functions, the one that called `open`; none of
-/// them blocks but `open` and `close`.
+/// MPI libraries differ in their binary interface, so each that is found gets a plugin of its own.
+/// All plugins are compiled from one source (`Shims/MPIPlugin`), each against its library's
+/// `mpi.h`. The program opens the one of its job. Only the thread that called `open` may call the
+/// functions, of which only `open` and `close` block.
 
 enum {
   HERO_MPI_VERSION = 2,
-  /// Collectives of one channel meet those of the same channel only, in the order in which they
-  /// were begun.
+  /// Collectives of one channel meet only those of the same channel, in the order in which they
+  /// begin.
   HERO_MPI_CHANNELS = 2,
 };
 
@@ -21,10 +21,10 @@ enum hero_mpi_kind {
   HERO_MPI_SUM_DOUBLE,
   HERO_MPI_MAX_DOUBLE,
   HERO_MPI_OR_BYTE,
-  /// Rank r's `counts[r]` bytes lie in the buffer behind those of the ranks before it, and come
-  /// from r.
+  /// Rank r's `counts[r]` bytes lie in the buffer after those of the ranks before it, and come from
+  /// r.
   HERO_MPI_GATHER,
-  /// `count` bytes of rank `root`.
+  /// Sends `count` bytes of rank `root` to all ranks.
   HERO_MPI_BROADCAST,
   HERO_MPI_BARRIER,
 };
@@ -34,9 +34,9 @@ struct hero_mpi_job {
   int size;
   /// The lowest rank on this machine: the same for all ranks on it.
   int node;
-  /// How many ranks on it come before this one.
+  /// The number of ranks on this machine before this one.
   int place;
-  /// What the library calls itself.
+  /// The library's name for itself.
   char library[128];
 };
 
@@ -44,15 +44,16 @@ struct hero_mpi_plugin {
   int version;
   /// Joins the job. Returns NULL, or what went wrong.
   const char *(*open)(struct hero_mpi_job *job);
-  /// Begins a collective. Returns its number for `test`, or −1, of which `problem` tells.
+  /// Begins a collective. Returns its number for `test`, or −1 with the reason in `problem`.
   int (*begin)(int channel, int kind, void *buffer, long count, const int *counts, int root);
-  /// 1 when it is done, 0 while it is not, −1 where it failed.
+  /// Returns 1 when the collective is done, 0 while it is not, −1 if it failed.
   int (*test)(int number);
-  /// Tells the next rank that this one lives, and hears of the one before.
-  /// - seconds: on any clock that does not go back.
-  /// Returns how long nothing was heard of the rank before, or a negative number where MPI failed.
+  /// Tells the next rank that this one lives, and listens to the one before.
+  /// - seconds: the time on any clock that does not go back.
+  ///
+  /// Returns the seconds since the rank before was last heard, or a negative number if MPI failed.
   double (*beat)(double seconds);
-  /// What went wrong last.
+  /// Returns what went wrong last.
   const char *(*problem)(void);
   /// Ends all ranks.
   void (*abort)(int status);
@@ -60,14 +61,14 @@ struct hero_mpi_plugin {
   void (*close)(void);
 };
 
-/// Opens a plugin. Returns NULL and sets `problem` where it cannot be loaded.
+/// Opens a plugin. Returns NULL and sets `problem` if it cannot be loaded.
 const struct hero_mpi_plugin *hero_mpi_load(const char *path, const char **problem);
 
-/// Numbers of the processor's cores that this thread may run on; how many there are, or −1.
+/// Lists the cores that this thread may run on, by number. Returns how many there are, or −1.
 int hero_allowed_cores(int *cores, int most);
 
-/// Lets this thread, and those that it starts from now on, run on these cores only. 0 where the
-/// system agrees.
+/// Restricts this thread, and those that it starts afterwards, to these cores. Returns 0 on
+/// success.
 int hero_use_cores(int first, int count);
 
 #endif

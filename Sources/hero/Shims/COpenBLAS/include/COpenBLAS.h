@@ -15,10 +15,11 @@ extern "C" {
 /// users expect. Returns NULL on success, else what went wrong.
 const char *hero_blas_load(void);
 
-/// The kernel set OpenBLAS chose, e.g. "SkylakeX"; "" before `hero_blas_load`.
+/// Returns the kernel set that OpenBLAS chose, e.g. "SkylakeX"; "" before `hero_blas_load`.
 const char *hero_blas_core(void);
 
-/// C = alpha * op(A) * op(B) + beta * C, row-major, one thread. op(A) is m x k, op(B) is k x n.
+/// Computes C = alpha * op(A) * op(B) + beta * C, row-major, on one thread. op(A) is m x k, op(B)
+/// is k x n.
 void hero_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, float alpha, const float *a,
                 long lda, const float *b, long ldb, float beta, float *c, long ldc);
 

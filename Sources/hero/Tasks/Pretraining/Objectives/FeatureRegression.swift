@@ -2,7 +2,7 @@ import Corpus
 import Engine
 import Model
 
-/// MFM by regression: a masked frame's feature itself.
+/// MFM by regression, which predicts the feature of a masked frame.
 struct FeatureRegression: Objective {
   static let name = "mffr"
   static let settings: Set<PretrainingSettings.Kind> = [.masks]
@@ -37,8 +37,9 @@ struct FeatureRegression: Objective {
 }
 
 extension PretrainingModel {
-  /// L2 distance of every hidden frame's feature and its prediction: [1, n]; on a training tape the
-  /// gradient of the mean over all ranks flows back.
+  /// Computes the L2 distance between every hidden frame's feature and its prediction: [1, n].
+  ///
+  /// On a training tape, the gradient is that of the mean over all ranks.
   public func featureRegressionLosses(
     _ tape: Tape, _ input: MaskedFrameInput, among share: BatchShare? = nil
   ) -> Tensor {

@@ -4,11 +4,11 @@ import Model
 
 extension FrameOrderBatch: TaskBatch {}
 extension FrameOrderInput: TaskInput {
-  /// `.targets`: the frames that moved.
+  /// The number of shuffled frames (`.targets`).
   public var counts: [Counted: Int] { [.targets: targets.count] }
 }
 
-/// FOM: where moved frames came from.
+/// FOM, which predicts the original places of shuffled frames.
 struct FrameOrder: Objective {
   static let name = "fom"
   static let settings: Set<PretrainingSettings.Kind> = [.masks]
@@ -59,8 +59,9 @@ struct FrameOrder: Objective {
 }
 
 extension PretrainingModel {
-  /// Cross-entropy of every moved frame's original place: [1, n]; on a training tape the gradient
-  /// of the mean over all ranks flows back.
+  /// Computes the cross-entropy of every shuffled frame's original place: [1, n].
+  ///
+  /// On a training tape, the gradient is that of the mean over all ranks.
   public func frameOrderLosses(
     _ tape: Tape, _ input: FrameOrderInput, among share: BatchShare? = nil
   ) -> Tensor {

@@ -4,11 +4,11 @@ import Model
 
 extension MaskedFrameBatch: TaskBatch {}
 extension MaskedFrameInput: TaskInput {
-  /// `.targets`: the masked frames; `.others`: the frames that they are compared with.
+  /// The numbers of masked frames (`.targets`), and of the frames compared with them (`.others`).
   public var counts: [Counted: Int] { [.targets: hidden.count, .others: others.count] }
 }
 
-/// MFM by contrast: a masked frame's feature against those of the batch's other frames.
+/// MFM by contrast, which tells a masked frame's feature from those of the batch's other frames.
 struct MaskedFrames: Objective {
   static let name = "mfm-nce"
   static let settings: Set<PretrainingSettings.Kind> = [.masks, .temperature]
@@ -49,7 +49,7 @@ struct MaskedFrames: Objective {
 }
 
 extension MaskedFrameBatch {
-  /// Videos with some of their frames hidden, one of each at least.
+  /// Hides some frames of videos, at least one of each.
   init(of videos: [PretrainingVideo], _ probability: Float, for model: ModelConfiguration) throws {
     let whole = try VideoBatch(videos.map(\.item), model: model)
     var masked: [Int] = []
@@ -64,13 +64,14 @@ extension MaskedFrameBatch {
 }
 
 extension PretrainingModel {
-  /// Cross-entropy of every hidden frame's prediction against its own feature, among the features
-  /// of all hidden frames and the predictions of all others (`mfm-nce`).
+  /// Computes the cross-entropy of every hidden frame's prediction for its own feature (`mfm-nce`).
+  ///
+  /// The candidates are the features of all hidden frames and the predictions of all other frames.
   /// - Parameters:
-  ///   - input: nil where this rank has none of the batch.
-  ///   - share: the hidden and the other frames of each rank; nil for a process that is alone.
-  ///   - temperature: `nce_temp`, which the products are divided by.
-  /// - Returns: nil where this rank has none of the batch.
+  ///   - input: this rank's part of the batch; nil where it has none.
+  ///   - share: each rank's counts of hidden and other frames.
+  ///   - temperature: the divisor of the products (`nce_temp`).
+  /// - Returns: nil where this rank has no part of the batch.
   public func contrastiveLosses(
     _ tape: Tape, _ input: MaskedFrameInput?, among share: BatchShare, temperature: Float = 1
   ) -> Tensor? {
@@ -106,7 +107,7 @@ extension PretrainingModel {
       weight: BatchShare.weight(own, nil))
   }
 
-  /// The same for a process that is alone.
+  /// Does the same for a process that runs alone.
   public func contrastiveLosses(
     _ tape: Tape, _ input: MaskedFrameInput, temperature: Float = 1
   ) -> Tensor {
@@ -117,7 +118,7 @@ extension PretrainingModel {
     tape.crossEntropy(scores, targets: input.own, weight: BatchShare.weight(scores.rows, nil))
   }
 
-  /// Products of predictions with the hidden features, then with the other frames' predictions.
+  /// Multiplies predictions with the hidden features, then with the other frames' predictions.
   /// - Returns: [masked, masked + others], and the predictions.
   func contrastiveScores(
     _ tape: Tape, _ input: MaskedFrameInput, temperature: Float
@@ -126,7 +127,7 @@ extension PretrainingModel {
     let predicted = predictedFeatures(tape, frames: frames, rows: input.hidden)
     var candidates = input.targets
     if input.others.count > 0 {
-      // Below one another, so that one product gives a row of all.
+      // Stacked, so that one product gives a whole row.
       let negatives = predictedFeatures(tape, frames: frames, rows: input.others)
       candidates = tape.gatherSum([(candidates, input.fromTargets), (negatives, input.fromOthers)])
     }

@@ -5,11 +5,11 @@ import Model
 
 extension MaskedTextBatch: TaskBatch {}
 extension MaskedTextInput: TaskInput {
-  /// `.targets`: the masked words.
+  /// The number of masked words (`.targets`).
   public var counts: [Counted: Int] { [.targets: targets.count] }
 }
 
-/// MLM: masked words from a sentence's frames and other words.
+/// MLM, which predicts masked words from a sentence's frames and its other words.
 struct MaskedWords: Objective {
   static let name = "mlm"
   static let settings: Set<PretrainingSettings.Kind> = [.masks]
@@ -26,7 +26,7 @@ struct MaskedWords: Objective {
       let (item, width) = (video.item, video.item.featureWidth)
       for subtitle in item.subtitles {
         let text = video.text(of: subtitle.index)
-        // A sentence without words has none to hide.
+        // A sentence without words has none to mask.
         guard !text.isEmpty else { continue }
         let (hidden, places) = Masking.words(
           text, probability: probability, mask: video.meta.mask, replacements: video.meta.vRange,
@@ -43,7 +43,7 @@ struct MaskedWords: Objective {
         tokens += 1 + text.count
       }
     }
-    // The embedding's last rows are padding, which nothing can predict.
+    // The embedding's last rows are padding, which the model never predicts.
     let known = model.cross.vocabulary ?? 0
     if let target = batch.targets.first(where: { $0 >= known }) {
       throw DataError(
@@ -75,8 +75,9 @@ struct MaskedWords: Objective {
 }
 
 extension PretrainingModel {
-  /// Cross-entropy of every masked word: [1, n]; on a training tape the gradient of the mean over
-  /// all ranks flows back.
+  /// Computes the cross-entropy of every masked word: [1, n].
+  ///
+  /// On a training tape, the gradient is that of the mean over all ranks.
   public func maskedWordLosses(
     _ tape: Tape, _ input: MaskedTextInput, among share: BatchShare? = nil
   ) -> Tensor {
@@ -93,12 +94,12 @@ extension PretrainingModel {
 }
 
 extension BatchShare {
-  /// Of one in a mean: over all ranks' where there are several.
+  /// Returns the weight of one element in a mean, over all ranks where `share` is given.
   static func weight(_ count: Int, _ share: BatchShare?) -> Float {
     1 / Float(max(1, share?.total(.targets) ?? count))
   }
 
-  /// The mean over all ranks of what an objective asks, as its whole loss.
+  /// Makes an objective's whole loss: the mean of its losses over all ranks.
   func mean(_ losses: Tensor?, _ tape: Tape) -> LossTerm {
     LossTerm("", losses.map { tape.sum([$0], scale: 1 / Double(max(1, total(.targets)))) })
   }

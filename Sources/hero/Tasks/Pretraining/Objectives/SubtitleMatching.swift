@@ -3,7 +3,7 @@ import Engine
 import Formats
 import Model
 
-/// VSM: the video and the span of a sentence of its own subtitles.
+/// VSM, which finds the video and the span of a sentence taken from the video's own subtitles.
 struct SubtitleMatching: Objective {
   static let name = "vsm"
   static let settings: Set<PretrainingSettings.Kind> = [.ranking]
@@ -69,7 +69,7 @@ struct SubtitleMatching: Objective {
     var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
     let parts = model.retrieval.loss(tape, input, options, random: &random).read(on: tape.backend)
     let queries = Double(input.queries.count)
-    // A video by itself has no negatives; the reference counts it as one query without loss.
+    // A single video has no negatives; the reference counts it as one query without loss.
     let ranked = input.slots.count > 1 ? queries : 1
     sums.count += queries
     sums.ranked += ranked

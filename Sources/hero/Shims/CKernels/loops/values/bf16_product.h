@@ -1,4 +1,4 @@
-// What a product in bfloat16 reads of values and makes of its sums.
+// Packing of values for products in bfloat16, and results from the sums.
 
 // Packs rows (or columns) whose inner dimension is contiguous: item i begins at from + i * ld.
 static void NAME(pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left) {
@@ -17,14 +17,15 @@ static void NAME(pack_along)(uint32_t *to, long stride, const void *from, long l
   }
 }
 
-// Sixteen pairs of which n are there: of neighbours in a row, and in the next unless it is NULL.
+// Returns sixteen pairs, the first n filled: a value of a row and the one below it in `next`, or 0
+// if that is NULL.
 INLINE EITHER vu pairs_down(const VALUE *row, const VALUE *next, long n) {
   vu pair = __builtin_convertvector(halves(row, n), vu);
   return next ? pair | __builtin_convertvector(halves(next, n), vu) << 16 : pair;
 }
 
-// Packs neighbours whose inner dimension goes from row to row: item i begins at from + i. Rows are
-// read as far as there are items, so that each line of memory is fetched once.
+// Packs neighbours whose inner dimension goes from row to row: item i begins at from + i. Each row
+// is read over all items, so that each line of memory is fetched once.
 static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left) {
 #if defined(SET_TILES)
   if (left) {
@@ -51,7 +52,7 @@ static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long 
     const VALUE *next = k + 1 < inner ? row + ld : NULL;
     uint32_t *at = to + k / 2 * LANES;
     for (long g = 0; g < count; g += LANES, at += stride) {
-      // The next rows lie in other pages, where the processor does not look ahead by itself.
+      // The next rows lie in other pages, which the processor does not prefetch by itself.
       __builtin_prefetch(row + PACK_AHEAD * ld + g);
       __builtin_prefetch(row + (PACK_AHEAD + 1) * ld + g);
       vu pair = pairs_down(row + g, next ? next + g : NULL, count - g);
@@ -60,7 +61,7 @@ static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long 
   }
 }
 
-// Makes results of a tile's sums; the tile begins at (row, column) of the product.
+// Turns a tile's sums into results; the tile begins at (row, column) of the product.
 INLINE EITHER void finish(VALUE *out, const hero_product_result *p, const float *sums, long ld, long row, long rows,
                           long column, long columns) {
   for (long i = 0; i < rows; i++)
@@ -71,7 +72,8 @@ INLINE EITHER void finish(VALUE *out, const hero_product_result *p, const float 
       if (p->activation == HERO_GELU) {
         VALUE *argument = (VALUE *)p->pre + at;
         vf density, integral;
-        // What the backward pass will make again is made of the argument as it is kept.
+        // The activation uses the argument as it is stored, from which the backward pass recomputes
+        // it.
         x = kept(argument, x);
         normal_of(argument, x, &density, &integral);
         store_up_to(argument, x, n);

@@ -1,7 +1,7 @@
-// What a product in int8 reads of values and makes of its sums.
+// Packing of values for products in int8, and results from the sums.
 
-// 127 / the largest magnitude of a row, and the scale that takes back to it. Both are 0 where all
-// values are, or are next to nothing; where one is not finite, the scale is NaN.
+// Returns 127 / the largest magnitude of a row; `scale` becomes the inverse. Both are 0 if all
+// values are below 1e-30 in size. If one is not finite, the factor is 0 and the scale NaN.
 INLINE EITHER float int8_factor(const VALUE *row, long n, float *scale) {
   vf most = 0, strange = 0;
   for (long k = 0; k < n; k += LANES) {
@@ -17,7 +17,7 @@ INLINE EITHER float int8_factor(const VALUE *row, long n, float *scale) {
   return 127.0f / largest;
 }
 
-// The first n of 64 values as bytes.
+// Returns the first n of 64 values as bytes.
 INLINE EITHER vu quads_of(const VALUE *p, long n, float factor) {
   if (n >= 4 * LANES)
     return words_of(bytes(load(p) * factor), bytes(load(p + LANES) * factor), bytes(load(p + 2 * LANES) * factor),
@@ -40,7 +40,7 @@ static void NAME(pack_int8)(uint32_t *to, long stride, float *scales, int32_t *s
     }
     for (long k = 0; k < quads; k += LANES) {
       vu rows[LANES];
-      // Without a factor there is nothing that a byte could stand for.
+      // Without a factor, every value of the row counts as 0.
       for (long i = 0; i < LANES; i++)
         rows[i] = shift ^ (factors[i] > 0 ? quads_of(first + i * ld + 4 * k, inner - 4 * k, factors[i]) : (vu)0);
       put_group(to + k * LANES, rows, quads - k, !starts);

@@ -1,6 +1,6 @@
 // Layer norm of a residual sum, with the dropouts around it.
 
-// scratch: `columns` floats. The statistics are those of the sum as it is kept.
+// scratch: `columns` floats. The statistics are those of the sum as it is stored.
 static void NAME(norm)(void *y, void *s, float *mean, float *inverse, const void *x, const void *residual,
                        const float *gamma, const float *beta, float epsilon, long first_row, long rows, long columns,
                        const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch) {

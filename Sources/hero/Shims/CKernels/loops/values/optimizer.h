@@ -1,13 +1,13 @@
 // Adam's family over one run of parameters, with moments of VALUE.
 
-// Elements up to the end of a page of `moments`, of `rest` at most.
+// Returns the number of elements up to the end of a page of `moments`, at most `rest`.
 INLINE EITHER long page_of(const VALUE *moments, long rest) {
   long count = (4096 - (long)((uintptr_t)moments & 4095)) / (long)sizeof *moments;
   return count < rest ? count : rest;
 }
 
-// Whether gradient and moments are all +0, so that moments stay what they are: a page of them that
-// was never written takes no memory.
+// Returns whether gradient and moments are all +0, so that the moments do not change: a page of
+// them that was never written takes no memory.
 INLINE EITHER bool rests(const float *g, const VALUE *m, const VALUE *v, long n) {
   for (long i = 0; i < n; i += 64) {
     uint32_t any = 0;
@@ -18,8 +18,8 @@ INLINE EITHER bool rests(const float *g, const VALUE *m, const VALUE *v, long n)
 }
 
 INLINE EITHER void adapt(int kind, float *p, const float *g, VALUE *m, VALUE *v, long place, long n, const hero_adam *o) {
-  // Weights with neither gradient nor moments move by their decay alone: that of AdamW is a factor,
-  // that of the others a gradient, and Adamax's maximum is never below epsilon.
+  // Weights with neither gradient nor moments move by their decay alone. AdamW's decay is a factor,
+  // the others' a gradient, and Adamax's maximum is never below epsilon.
   bool may_rest = kind == ADAMW || (kind == ADAM && o->weight_decay == 0);
   uint32_t words[ROUNDED];
   for (long page; n > 0; p += page, g += page, m += page, v += page, place += page, n -= page) {

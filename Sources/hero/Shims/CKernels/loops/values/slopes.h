@@ -61,8 +61,8 @@ static void NAME(column_sums)(float *sums, const void *values, long ldx, long ro
   }
 }
 
-// x[0 ..< columns] times the dropout factors of its row, in place: two groups at a time, whose
-// chains of products run beside each other.
+// Multiplies x[0 ..< columns] by the dropout factors of its row, in place: two groups at a time,
+// whose chains of products run side by side.
 INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout *drop) {
   for (long first = 0; first < columns; first += 2 * GROUP) {
     vf factors[2 * SLOTS];
