@@ -131,7 +131,7 @@ private struct RandomSplit {
       }
       values.withUnsafeBufferPointer { backend.upload($0, to: frames.rowsView(segments[video])) }
       while query < work.queries, own[query] == video {
-        // A deviation of 0.33 gives span logits of deviation 3 with the heads' initial weights.
+        // This deviation gives span logits of deviation 3 with the heads' initial weights.
         target.withUnsafeMutableBufferPointer { RandomRows.fill($0, deviation: 0.31, &random) }
         let start = Int.random(in: 0..<lengths[video], using: &random)
         let end = min(lengths[video], start + Int.random(in: 2...8, using: &random))
