@@ -119,13 +119,14 @@ wheel: dist
 
 ## All of a release, and whether it holds what it promises: the archive, a Debian package, the list
 ## of parts, SHA256SUMS. As root also whether the commit builds and passes its tests on a bare
-## Debian 12 and 13, and whether the package works there; SUITES= leaves that out.
+## Debian 12 and 13, and whether the package works there and under Slurm; SUITES= leaves that out.
 SUITES ?= bookworm trixie
 release: packages
 	for suite in $(SUITES); do Scripts/check-source $$suite || exit 1; done
 	Scripts/make-release
 	Scripts/check-release
 	for suite in $(SUITES); do Scripts/check-package $$suite || exit 1; done
+	$(if $(SUITES),Scripts/check-slurm)
 
 ## The same for arm64, compiled here and run in emulation.
 release-arm64:
