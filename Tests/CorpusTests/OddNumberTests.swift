@@ -67,6 +67,7 @@ import Testing
       """
       {"vid_name": "v", "clip_id": 1, "duration": 20, "ts": [1, 4], "descs": [{"desc_id": 1, "desc": "a"}]}
       {"vid_name": "v", "clip_id": 2, "duration": 20, "ts": [1000, 4000], "descs": [{"desc_id": 2, "desc": "b"}]}
+      {"vid_name": "v", "clip_id": 3, "duration": 20, "ts": [5, 5], "descs": [{"desc_id": 3, "desc": "c"}]}
 
       """)
     builder.subtitles = try second.file("s.jsonl", #"{"vid_name": "v", "sub": []}"#)
@@ -74,6 +75,8 @@ import Testing
     #expect(
       clips.notes.contains { $0.hasPrefix("1 clips, the first \"2\", end after their video does") },
       "\(clips.notes)")
+    #expect(
+      clips.notes.contains("1 clips, the first \"3\", end when they begin; they are kept"), "\(clips.notes)")
   }
 
   /// Ids and videos that differ in Unicode normalization only stay apart and are reported.

@@ -8,16 +8,18 @@ public final class TemporaryFolder: Sendable {
 
   /// Makes the folder under a new name.
   public init() throws {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent("hero-test-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    root = url.path
+    root = Self.newPath()
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
   }
 
   /// Makes a folder with a copy of what `other` holds.
   public init(copying other: TemporaryFolder) throws {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent("hero-test-\(UUID().uuidString)")
-    try FileManager.default.copyItem(atPath: other.root, toPath: url.path)
-    root = url.path
+    root = Self.newPath()
+    try FileManager.default.copyItem(atPath: other.root, toPath: root)
+  }
+
+  private static func newPath() -> String {
+    FileManager.default.temporaryDirectory.appendingPathComponent("hero-test-\(UUID().uuidString)").path
   }
 
   /// Removes the folder when the process ends, since static values are never freed.

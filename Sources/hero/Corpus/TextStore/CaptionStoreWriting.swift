@@ -152,9 +152,9 @@ private final class CaptionWriter {
   private var videoClips = JSONObject()
   /// The number of captions that repeat an earlier id; as in the reference, the last counts.
   private var repeatedCaptions = 0
-  /// The ids of captions without words, of clips that end after their videos, and of clips without
-  /// captions.
-  private var (wordless, late, uncaptioned) = ([String](), [String](), [String]())
+  /// The ids of captions without words, of clips that end after their videos, of clips without
+  /// length, and of clips without captions.
+  private var (wordless, late, instant, uncaptioned) = ([String](), [String](), [String](), [String]())
   private var clipCount = 0
   private var names = SpelledNames()
 
@@ -173,10 +173,11 @@ private final class CaptionWriter {
     clipCount += 1
     if clip.captions.isEmpty { uncaptioned.append(clip.id) }
     videoClips.append(.string(clip.id), to: clip.video)
-    if let end = TimeSpan(clip.moment)?.end, let duration = clip.duration.double,
-      end > duration + TextStoreBuilder.looseSeconds
-    {
-      late.append(clip.id)
+    if let span = TimeSpan(clip.moment) {
+      if span.start == span.end { instant.append(clip.id) }
+      if let duration = clip.duration.double, span.end > duration + TextStoreBuilder.looseSeconds {
+        late.append(clip.id)
+      }
     }
     for (caption, ids) in zip(clip.captions, ids) {
       let isNew = try captionEntries.replace(caption.id, captionFields(caption.row, of: clip, ids: ids))
@@ -226,6 +227,9 @@ private final class CaptionWriter {
       notes.append(
         "\(late.count) clips, the first \"\(first)\", end after their video does (\"duration\"); they are kept"
       )
+    }
+    if let first = instant.first {
+      notes.append("\(instant.count) clips, the first \"\(first)\", end when they begin; they are kept")
     }
     if let first = uncaptioned.first, uncaptioned.count < clipCount {
       notes.append(

@@ -45,12 +45,13 @@ extension TextStoreBuilder {
       try lengths.append(entry.id, entry.length)
       try rows.append(row)
       if entry.isWordless { wordless.append(entry.id) }
-      if let (end, duration) = Self.lastEnd(row) {
+      let spans = Self.spans(of: row)
+      if let end = spans.map(\.end).max(), let duration = row["duration"]?.double, duration > 0 {
         moments.all += 1
         if end > duration + Self.looseSeconds { late.append(entry.id) }
         if end <= 1, duration >= Self.fewSeconds { moments.within1 += 1 }
       }
-      if Self.spans(of: row).contains(where: { $0.start == $0.end }) { instant.append(entry.id) }
+      if spans.contains(where: { $0.start == $0.end }) { instant.append(entry.id) }
       if !entry.hasTruth { truthless.append(entry.id) }
       names.add(entry.id, entry.video)
       if let video = entry.video {
@@ -117,12 +118,6 @@ extension TextStoreBuilder {
   }
 
   private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
-
-  /// Returns the end of a row's last moment and its video's duration, or nil if either is missing.
-  private static func lastEnd(_ row: JSONObject) -> (end: Double, duration: Double)? {
-    guard let duration = row["duration"]?.double, duration > 0 else { return nil }
-    return spans(of: row).map(\.end).max().map { ($0, duration) }
-  }
 
   /// Returns the moments of a row.
   private static func spans(of row: JSONObject) -> [TimeSpan] {

@@ -40,14 +40,14 @@ struct AnnotationFile {
 
   private struct Seen: Error {}
 
-  /// Refuses a document that no task reads, recognized by its first members.
+  /// Refuses a document that no task reads.
+  ///
+  /// It is recognized by its members up to the first list or object.
   private func refuseOtherDocuments() throws {
-    var count = 0
     do {
       try JSON.readMembers(path: path) { key, value in
         try DataError.locating(file: path) { try TextStoreTask.refuseDocument(key, value) }
-        count += 1
-        if count == 3 { throw Seen() }
+        if value.object != nil || value.array != nil { throw Seen() }
       }
     } catch is Seen {}
   }
